@@ -1,0 +1,6 @@
+//go:build invariants || race
+
+package invariant
+
+// Enabled says whether this program carries the checks.
+const Enabled = true
