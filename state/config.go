@@ -1,0 +1,50 @@
+package state
+
+import (
+	"log/slog"
+
+	"github.com/millrun/millrun/internal/clock"
+	"github.com/millrun/millrun/internal/vfs"
+)
+
+// Config says what a Store holds and where. It is read once, by Open.
+type Config struct {
+	// FS is the file system that Dir is on. nil is allowed only with an empty Dir.
+	FS vfs.FS
+	// Dir is the store's own directory, made if it is missing. "": the store lives in memory and dies with Close.
+	Dir string
+	// Tables are the tables in the store; every call names one by its index here. A store on disk that was made with other
+	// names, or another order of them, is moved aside.
+	Tables []TableConfig
+	// Identity is what the contents were derived from (S-12). A store on disk with another one is moved aside.
+	Identity Identity
+	// WriteBuffer is the size in bytes of LevelDB's memory table. 0: 1 MiB.
+	WriteBuffer int64
+	// BlockCache is the size in bytes of LevelDB's cache of table blocks. 0: 1 MiB; negative: none.
+	BlockCache int64
+	// OpenFiles is how many table files LevelDB keeps open. 0: 16.
+	OpenFiles int
+	// BarrierBytes is how many written bytes make a barrier due. 0: 64 MiB.
+	BarrierBytes int64
+	// Logger gets one record for each store that is moved aside. nil: silent.
+	Logger *slog.Logger
+	// Clock tells when a barrier is due. nil: clock.System.
+	Clock clock.Clock
+}
+
+// TableConfig declares one table.
+type TableConfig struct {
+	// Name is the table's name, or that of its changelog; it is compared, never interpreted.
+	Name string
+	// Sort appends to dst the form of a key that the store orders by; Unsort turns that form back. Both nil: the key itself.
+	// They must be inverse to each other and are called from any goroutine.
+	Sort, Unsort func(dst, key []byte) []byte
+}
+
+// Identity names the log and the topics that a store was filled from. Two topics of one name that were created at different
+// times differ in their id.
+type Identity struct {
+	ClusterID  string
+	Journal    [16]byte
+	Changelogs [][16]byte // one per table that has one, in the caller's order
+}

@@ -1,0 +1,26 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/millrun/millrun/internal/vfs"
+)
+
+// LockDir makes dir, which belongs to one application, and takes its lock, the file LOCK in it. It is refused at once, with an
+// error that wraps vfs.ErrLocked, while another owner has it; that may be a Worker of this process. Closing gives it back.
+func LockDir(fs vfs.FS, dir string) (io.Closer, error) {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state: directory %s: %w", dir, err)
+	}
+	lock, err := fs.Lock(path.Join(dir, "LOCK"))
+	switch {
+	case errors.Is(err, vfs.ErrLocked):
+		return nil, fmt.Errorf("state: directory %s is in use by another worker: %w", dir, err)
+	case err != nil:
+		return nil, fmt.Errorf("state: lock directory %s: %w", dir, err)
+	}
+	return lock, nil
+}
