@@ -1,60 +1,77 @@
 package commitlog
 
-import "hash/crc32"
-
-// The partitioners in use around Kafka. Whoever reads a key's partition must hash as its writers did. An empty key is a key;
-// a nil key has no partition, and writers spread such records themselves.
-var (
-	// Murmur2 is the default of the Java clients: murmur2 with its sign bit cleared, modulo n.
-	Murmur2 Partitioner = murmur2Partitioner{}
-	// FNV1a is the default of sarama and goka: FNV-1a as a signed 32-bit number, the remainder made positive.
-	FNV1a Partitioner = fnv1aPartitioner{}
-	// CRC32 is the consistent partitioner of librdkafka: CRC-32 (IEEE) unsigned, modulo n.
-	CRC32 Partitioner = crc32Partitioner{}
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"math/rand/v2"
 )
 
-type murmur2Partitioner struct{}
-
-func (murmur2Partitioner) Name() string { return "murmur2" }
-
-func (murmur2Partitioner) Partition(key []byte, n int32) int32 {
-	return int32(murmur2(key)&0x7fffffff) % n
+// Partitioner chooses the partition of a key. Safe for concurrent use.
+type Partitioner interface {
+	// Name is how configurations and stored declarations spell it.
+	Name() string
+	// Partition gives a number from 0 to n-1; n is at least 1. The same key and n give the same answer for ever, in
+	// every process. The empty key is a key like any other.
+	//
+	// A nil key means that the record may go anywhere: each call gives a partition drawn anew with equal chance. Who
+	// sends many such records calls once per request and sends all of them there, so that requests stay whole while the
+	// load spreads.
+	Partition(key []byte, n int32) int32
 }
 
-type fnv1aPartitioner struct{}
+// The partitioners that clients of Kafka use, so that tables line up with what is already in a cluster.
+var (
+	// Murmur2 is the choice of the Java clients and of franz-go, and Millrun's default: murmur2 with the sign bit cleared,
+	// modulo n.
+	Murmur2 Partitioner = hashed{"murmur2", func(key []byte, n int32) int32 {
+		return int32(murmur2(key)&0x7fffffff) % n
+	}}
+	// FNV1a is the choice of sarama and goka: FNV-1a as a signed number, the remainder made positive.
+	FNV1a Partitioner = hashed{"fnv1a", func(key []byte, n int32) int32 {
+		return max(int32(fnv1a(key))%n, -(int32(fnv1a(key)) % n))
+	}}
+	// CRC32 is the choice of librdkafka ("consistent"): CRC-32 (IEEE) as an unsigned number, modulo n.
+	CRC32 Partitioner = hashed{"crc32", func(key []byte, n int32) int32 {
+		return int32(crc32.ChecksumIEEE(key) % uint32(n))
+	}}
+)
 
-func (fnv1aPartitioner) Name() string { return "fnv1a" }
+// hashed is a Partitioner by the hash of the key.
+type hashed struct {
+	name   string
+	choose func(key []byte, n int32) int32
+}
 
-func (fnv1aPartitioner) Partition(key []byte, n int32) int32 {
+// Name is the hash's name.
+func (h hashed) Name() string { return h.name }
+
+// Partition hashes, or draws for a nil key.
+func (h hashed) Partition(key []byte, n int32) int32 {
+	if key == nil {
+		return rand.Int32N(n)
+	}
+	return h.choose(key, n)
+}
+
+// fnv1a is the 32-bit FNV-1a hash, without the allocation that hash/fnv needs.
+func fnv1a(key []byte) uint32 {
 	h := uint32(2166136261)
-	for _, b := range key {
-		h = (h ^ uint32(b)) * 16777619
+	for _, c := range key {
+		h = (h ^ uint32(c)) * 16777619
 	}
-	p := int32(h) % n
-	if p < 0 {
-		p = -p
-	}
-	return p
+	return h
 }
 
-type crc32Partitioner struct{}
-
-func (crc32Partitioner) Name() string { return "crc32" }
-
-func (crc32Partitioner) Partition(key []byte, n int32) int32 {
-	return int32(crc32.ChecksumIEEE(key) % uint32(n))
-}
-
-// murmur2 is the 32-bit MurmurHash2 with the seed that Kafka's Java clients use.
+// murmur2 is MurmurHash2 with the seed of the Java clients.
 func murmur2(key []byte) uint32 {
-	const m, r = 0x5bd1e995, 24
-	h := 0x9747b28c ^ uint32(len(key))
-	for len(key) >= 4 {
-		k := uint32(key[0]) | uint32(key[1])<<8 | uint32(key[2])<<16 | uint32(key[3])<<24
-		k *= m
-		k ^= k >> r
-		h = h*m ^ k*m
-		key = key[4:]
+	const (
+		seed uint32 = 0x9747b28c
+		m    uint32 = 0x5bd1e995
+	)
+	h := seed ^ uint32(len(key))
+	for ; len(key) >= 4; key = key[4:] {
+		k := binary.LittleEndian.Uint32(key) * m
+		h = h*m ^ (k^k>>24)*m
 	}
 	switch len(key) {
 	case 3:
@@ -66,7 +83,6 @@ func murmur2(key []byte) uint32 {
 	case 1:
 		h = (h ^ uint32(key[0])) * m
 	}
-	h ^= h >> 13
-	h *= m
+	h = (h ^ h>>13) * m
 	return h ^ h>>15
 }
