@@ -22,7 +22,8 @@ type Stream struct {
 	Unkeyed     bool // keys mean nothing: any key or none is fine, Emit keeps the task's partition
 	Partitioner commitlog.Partitioner
 	Foreign     bool // AllowForeignPartitions: a key hashed elsewhere is counted, not refused (S-68)
-	// EventTime gives the event time in ms of a value's bytes; nil: the record's timestamp counts.
+	// EventTime gives the event time in ms (0 or more) of a value's bytes; nil, and for a tombstone: the record's timestamp
+	// counts. Its error is the record's, and permanent.
 	EventTime func(value []byte) (ms int64, err error)
 	Faults    []error // of the codecs, found when declared; topology reports them
 	Site      Site
@@ -43,7 +44,7 @@ type Table struct {
 	Site   Site
 }
 
-// Input is one consumed stream with its byte-level handlers. At least one of Handle and Tombstone is set.
+// Input is one consumed stream with its byte-level handlers. Handle is set, Tombstone may be nil; Process picks.
 type Input struct {
 	Stream *Stream
 	// Handle decodes and handles a record that has a value. It returns the handler's error, or a PermanentError for bytes that
@@ -51,6 +52,18 @@ type Input struct {
 	Handle    func(run *Run, key, value []byte) error
 	Tombstone func(run *Run, key []byte) error
 	Site      Site
+}
+
+// Process hands a record to the handler that is meant for it. A nil value is a tombstone, which without a handler for it is a
+// permanent error, never a zero value.
+func (in *Input) Process(run *Run, key, value []byte) error {
+	if value != nil {
+		return in.Handle(run, key, value)
+	}
+	if in.Tombstone == nil {
+		return Permanentf("stream %s: the record has no value (a tombstone): add OnTombstone", in.Stream.Name)
+	}
+	return in.Tombstone(run, key)
 }
 
 // Processor is one declared processor.

@@ -3,8 +3,8 @@ package decl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 
 	"github.com/millrun/millrun/commitlog"
@@ -38,14 +38,18 @@ type Meta struct {
 }
 
 // Run is one task's place in its handlers: a task owns one and reuses it for each record. Begin, End, Fault and the exported
-// fields belong to the goroutine that runs the handler. Live, Cancel, Stale and Misuse may be called from any goroutine.
+// fields belong to the goroutine that runs the handler. Live, Cancel, Done, Err, AfterFunc, Stale and Misuse may be called
+// from any goroutine.
 //
 // A record is one call. Its number is what a Context carries; End raises the number, so a Context that was kept is told
 // apart from a fresh one without a pointer to compare.
 type Run struct {
 	Ops       Ops    // set once, before the first Begin
-	Processor string // for messages
+	App       string // the application and the processor: for messages and, with the position, for identifiers
+	Processor string
 	Meta      Meta
+	// Stream is the input of the call; the handlers of Input set it. Its name is the same in every edition.
+	Stream *Stream
 	// Key and Value are scratch buffers for encoding: handles append from [:0] and store the result back.
 	Key, Value []byte
 	// IDs counts the identifiers given out in this call; Rand is made on first use in a call.
@@ -56,25 +60,6 @@ type Run struct {
 	fault  error
 	misuse atomic.Pointer[error]
 	watch  watch
-}
-
-// watch is the context side of the call under way. It costs nothing until somebody asks for Done.
-type watch struct {
-	used atomic.Bool // somebody asked in this call
-	mu   struct {
-		sync.Mutex
-		call   uint64 // the call that the fields below speak of
-		done   chan struct{}
-		err    error
-		after  map[int]func()
-		nextID int
-	}
-	cancelled atomic.Pointer[cancelled]
-}
-
-type cancelled struct {
-	call uint64
-	err  error
 }
 
 // Begin starts a call for one record and returns its number.
@@ -90,7 +75,7 @@ func (r *Run) Begin(m Meta) uint64 {
 func (r *Run) End() error {
 	call := r.call.Add(1) - 1
 	if r.watch.used.Load() {
-		r.close(call, context.Canceled)
+		r.watch.close(call)
 	}
 	return r.fault
 }
@@ -109,7 +94,7 @@ func (r *Run) Live(call uint64) bool {
 
 // Stale records that a Context of an ended call was used.
 func (r *Run) Stale() {
-	err := error(ErrStale)
+	err := fmt.Errorf("processor %s: %w (%s)", r.Processor, ErrStale, UseSite())
 	r.misuse.CompareAndSwap(nil, &err)
 }
 
@@ -135,97 +120,3 @@ func (r *Run) Fault(err error) {
 
 // Faulted returns the first fault of the call under way.
 func (r *Run) Faulted() error { return r.fault }
-
-// Cancel cancels the contexts of call, if it is under way.
-func (r *Run) Cancel(call uint64, err error) {
-	next := &cancelled{call, err}
-	for {
-		was := r.watch.cancelled.Load()
-		if was != nil && was.call >= call {
-			break // the first reason stays; an older call is not of interest any more
-		}
-		if r.watch.cancelled.CompareAndSwap(was, next) {
-			break
-		}
-	}
-	if r.watch.used.Load() {
-		r.close(call, err)
-	}
-}
-
-// Done returns the channel that closes when call ends or is cancelled.
-func (r *Run) Done(call uint64) <-chan struct{} {
-	r.watch.used.Store(true)
-	w := &r.watch.mu
-	w.Lock()
-	defer w.Unlock()
-	if err := r.Err(call); err != nil {
-		return closedChan
-	}
-	r.openLocked(call)
-	return w.done
-}
-
-// Err is nil while call is under way and not cancelled.
-func (r *Run) Err(call uint64) error {
-	if r.call.Load() != call {
-		return context.Canceled
-	}
-	if c := r.watch.cancelled.Load(); c != nil && c.call == call {
-		return c.err
-	}
-	return nil
-}
-
-// AfterFunc arranges that f runs in its own goroutine when call ends or is cancelled; stop takes it back and tells
-// whether it did. Package context uses it, so that a derived context starts no goroutine.
-func (r *Run) AfterFunc(call uint64, f func()) (stop func() bool) {
-	r.watch.used.Store(true)
-	w := &r.watch.mu
-	w.Lock()
-	defer w.Unlock()
-	if r.Err(call) != nil {
-		go f() // owned by the caller, as context.AfterFunc says
-		return func() bool { return false }
-	}
-	r.openLocked(call)
-	id := w.nextID
-	w.nextID++
-	w.after[id] = f
-	return func() bool {
-		w.Lock()
-		defer w.Unlock()
-		if w.call != call {
-			return false
-		}
-		_, was := w.after[id]
-		delete(w.after, id)
-		return was
-	}
-}
-
-func (r *Run) openLocked(call uint64) {
-	w := &r.watch.mu
-	if w.done != nil && w.call == call {
-		return
-	}
-	w.call, w.done, w.err, w.after = call, make(chan struct{}), nil, map[int]func(){}
-}
-
-func (r *Run) close(call uint64, err error) {
-	w := &r.watch.mu
-	w.Lock()
-	defer w.Unlock()
-	if w.done == nil || w.call != call {
-		return
-	}
-	close(w.done)
-	w.done, w.err = nil, err
-	for _, f := range w.after {
-		go f() // owned by the caller of AfterFunc
-	}
-	w.after = nil
-	r.watch.used.Store(false)
-}
-
-var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()

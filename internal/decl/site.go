@@ -1,0 +1,80 @@
+package decl
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// UseSite is the place in the user's program that called into Millrun: the first frame that is not in it. It walks the stack
+// and allocates, so it is for declarations and for faults, never for a record that goes well.
+func UseSite() Site {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if f.File != "" && !ours(f) {
+			return Site(filepath.Base(f.File) + ":" + strconv.Itoa(f.Line))
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// ours tells frames of the surface and the runtime from the user's; a test file is a user wherever it stands.
+func ours(f runtime.Frame) bool {
+	if strings.HasSuffix(f.File, "_test.go") {
+		return false
+	}
+	const module = "github.com/millrun/millrun/"
+	if strings.HasPrefix(f.Function, "runtime.") {
+		return true
+	}
+	rest, ok := strings.CutPrefix(f.Function, module)
+	return ok && (strings.HasPrefix(rest, "processor.") || strings.HasPrefix(rest, "topology.") ||
+		strings.HasPrefix(rest, "internal/") || strings.HasPrefix(rest, "worker"))
+}
+
+// String gives the site, or words for an unknown one.
+func (s Site) String() string {
+	if s == "" {
+		return "unknown place"
+	}
+	return string(s)
+}
+
+// UndeclaredTable is the fault of a handler that used a table which its processor does not own. It names the place of the
+// call and is permanent. Ops calls it on the fault path, from the handler's goroutine.
+func UndeclaredTable(processor string, t *Table) error {
+	return Permanentf("processor %s uses table %s (%s), which it does not declare: add Owns", processor, t.Name, UseSite())
+}
+
+// UndeclaredStream is the same for Emit.
+func UndeclaredStream(processor string, s *Stream) error {
+	return Permanentf("processor %s emits to %s (%s), which it does not declare: add Emits", processor, s.Name, UseSite())
+}
+
+// MisplacedKey is the fault of a handler that used a table's key which belongs to another partition than the task's. Where
+// no reader would look, nothing may be written. It is permanent.
+func MisplacedKey(t *Table, key []byte, belongs, has int32) error {
+	return Permanentf("table %s (%s): key %s belongs to partition %d, this task has partition %d: send it there with a NewInternalStream",
+		t.Name, UseSite(), ShowKey(key), belongs, has)
+}
+
+// ShowKey prints a key for a message: quoted where it is text, else in hexadecimal, cut after 64 bytes.
+func ShowKey(key []byte) string {
+	const most = 64
+	cut := ""
+	if len(key) > most {
+		key, cut = key[:most], "..."
+	}
+	for _, b := range key {
+		if b < ' ' || b == 0x7f {
+			return fmt.Sprintf("0x%x%s", key, cut)
+		}
+	}
+	return strconv.Quote(string(key)) + cut
+}

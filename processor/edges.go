@@ -1,0 +1,133 @@
+package processor
+
+import (
+	"github.com/millrun/millrun/internal/decl"
+)
+
+// Edge is one part of a processor's declaration, made by the functions of this package.
+type Edge struct {
+	apply func(p *decl.Processor)
+	once  string // what a processor takes once; "" for the others
+	site  decl.Site
+}
+
+// On handles each record of s that has a value; a processor has one On per stream. A returned error, a panic and bytes that
+// do not decode go the way of OnError, and the record has then changed nothing. The handler is called by one goroutine at a
+// time per partition, and by several for several partitions.
+func On[K, V any](s *Stream[K, V], handle func(ctx Context, key K, value V) error) Edge {
+	site := decl.UseSite()
+	return Edge{site: site, apply: func(p *decl.Processor) {
+		if !usable(p, site, "On", s == nil, handle == nil) {
+			return
+		}
+		in := input(p, s.decl, site)
+		if in.Handle != nil {
+			p.Faults = append(p.Faults, errorAt(site, "processor %s has two On of stream %s, the first at %s: merge them", p.Name, s.decl.Name, in.Site))
+			return
+		}
+		in.Stream, in.Site, in.Handle = s.decl, site, eraseHandler(s, handle)
+	}}
+}
+
+// OnTombstone handles each record of s that has no value; it stands beside an On. Without it such a record is an error.
+func OnTombstone[K, V any](s *Stream[K, V], handle func(ctx Context, key K) error) Edge {
+	site := decl.UseSite()
+	return Edge{site: site, apply: func(p *decl.Processor) {
+		if !usable(p, site, "OnTombstone", s == nil, handle == nil) {
+			return
+		}
+		in := input(p, s.decl, site)
+		if in.Tombstone != nil {
+			p.Faults = append(p.Faults, errorAt(site, "processor %s has two OnTombstone of stream %s: merge them", p.Name, s.decl.Name))
+			return
+		}
+		in.Tombstone = eraseTombstone(s, handle)
+	}}
+}
+
+func usable(p *decl.Processor, site decl.Site, edge string, noStream, noHandler bool) bool {
+	if noStream {
+		p.Faults = append(p.Faults, errorAt(site, "processor %s: the stream of %s is nil (argument 1)", p.Name, edge))
+	}
+	if noHandler {
+		p.Faults = append(p.Faults, errorAt(site, "processor %s: the handler of %s is nil (argument 2)", p.Name, edge))
+	}
+	return !noStream && !noHandler
+}
+
+// input finds the input of that topic, or adds it.
+func input(p *decl.Processor, s *decl.Stream, site decl.Site) *decl.Input {
+	for i := range p.Inputs {
+		if p.Inputs[i].Stream.Name == s.Name && p.Inputs[i].Stream.Internal == s.Internal {
+			return &p.Inputs[i]
+		}
+	}
+	p.Inputs = append(p.Inputs, decl.Input{Stream: s, Site: site})
+	return &p.Inputs[len(p.Inputs)-1]
+}
+
+// Owns gives tables to the processor; a table has one owner.
+func Owns(tables ...AnyTable) Edge {
+	site := decl.UseSite()
+	tables = append([]AnyTable(nil), tables...)
+	return Edge{site: site, apply: func(p *decl.Processor) {
+		for i, t := range tables {
+			if t == nil || t.Decl() == nil {
+				p.Faults = append(p.Faults, errorAt(site, "processor %s: argument %d of Owns is nil", p.Name, i+1))
+				continue
+			}
+			p.Owns = append(p.Owns, t.Decl())
+		}
+	}}
+}
+
+// Emits lists the streams that the handlers send to. Sending to another one is a fault.
+func Emits(streams ...AnyStream) Edge {
+	site := decl.UseSite()
+	streams = append([]AnyStream(nil), streams...)
+	return Edge{site: site, apply: func(p *decl.Processor) {
+		for i, s := range streams {
+			if s == nil || s.Decl() == nil {
+				p.Faults = append(p.Faults, errorAt(site, "processor %s: argument %d of Emits is nil", p.Name, i+1))
+				continue
+			}
+			p.Emits = append(p.Emits, s.Decl())
+		}
+	}}
+}
+
+// Version names the code; the default is "1". Raise it when handlers give other results: the worker then rebuilds the tables
+// from offset zero and switches. No machine can see that a handler has changed.
+func Version(v string) Edge {
+	site := decl.UseSite()
+	return Edge{site: site, once: "Version", apply: func(p *decl.Processor) {
+		if v == "" {
+			p.Faults = append(p.Faults, errorAt(site, "processor %s: Version is empty: leave it out for \"1\"", p.Name))
+			return
+		}
+		p.Version = v
+	}}
+}
+
+// Start is where a processor begins at its very first start.
+type Start = decl.Start
+
+const (
+	// Beginning is the first record that the log still has.
+	Beginning = decl.Beginning
+	// End is behind the last record there is at the first start.
+	End = decl.End
+)
+
+// StartAt says where the first start begins, when nothing is committed yet; the default is Beginning. It has no meaning ever
+// after: where the processor began is remembered, and a rebuild begins there too.
+func StartAt(s Start) Edge {
+	site := decl.UseSite()
+	return Edge{site: site, once: "StartAt", apply: func(p *decl.Processor) {
+		if s != Beginning && s != End {
+			p.Faults = append(p.Faults, errorAt(site, "processor %s: StartAt(%d): want Beginning or End", p.Name, s))
+			return
+		}
+		p.StartAt = s
+	}}
+}
