@@ -1,0 +1,85 @@
+package topology
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/millrun/millrun/internal/decl"
+)
+
+// Fingerprint is what a processor's state depends on, as far as declarations tell: inputs in their order, internal streams,
+// tables, and the formats of all. It is text of one line for each, kept in the control topic with the edition it describes.
+// What handlers do is not in it; that is what Version is for.
+type Fingerprint string
+
+// FingerprintOf is for the runtime.
+func FingerprintOf(p *decl.Processor) Fingerprint {
+	var lines []string
+	for i, in := range p.Inputs {
+		lines = append(lines, fmt.Sprintf("input %s: number %d, %s", in.Stream.Name, i+1, streamPrint(in.Stream)))
+	}
+	var rest []string
+	for _, s := range p.Emits {
+		if s.Internal {
+			rest = append(rest, fmt.Sprintf("internal stream %s: %s", s.Name, streamPrint(s)))
+		}
+	}
+	for _, t := range p.Owns {
+		rest = append(rest, fmt.Sprintf("table %s: key %s, value %s", t.Name, t.KeyFormat, t.ValueFormat))
+	}
+	sort.Strings(rest) // the order in which tables are listed means nothing
+	return Fingerprint(strings.Join(append(lines, rest...), "\n"))
+}
+
+func streamPrint(s *decl.Stream) string {
+	by := "partitioned by " + s.Partitioner.Name()
+	if s.Unkeyed {
+		by = "any partition"
+	}
+	at := "record time"
+	if s.EventTime != nil {
+		at = "event time"
+	}
+	return fmt.Sprintf("key %s, value %s, %s, %s", s.KeyFormat, s.ValueFormat, by, at)
+}
+
+// Difference says in sentences how now differs from f, what the older program declared; none if they are equal.
+func (f Fingerprint) Difference(now Fingerprint) (sentences []string) {
+	older, newer := f.parts(), now.parts()
+	for _, was := range older {
+		is, ok := find(newer, was.name)
+		switch {
+		case !ok:
+			sentences = append(sentences, was.name+" is gone")
+		case is.print != was.print:
+			sentences = append(sentences, fmt.Sprintf("%s was (%s), is (%s)", was.name, was.print, is.print))
+		}
+	}
+	for _, is := range newer {
+		if _, ok := find(older, is.name); !ok {
+			sentences = append(sentences, is.name+" is new")
+		}
+	}
+	return sentences
+}
+
+type part struct{ name, print string }
+
+func (f Fingerprint) parts() (parts []part) {
+	for line := range strings.SplitSeq(string(f), "\n") {
+		if name, print, ok := strings.Cut(line, ": "); ok {
+			parts = append(parts, part{name, print})
+		}
+	}
+	return parts
+}
+
+func find(parts []part, name string) (part, bool) {
+	for _, p := range parts {
+		if p.name == name {
+			return p, true
+		}
+	}
+	return part{}, false
+}
