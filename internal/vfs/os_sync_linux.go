@@ -23,8 +23,8 @@ func syncFile(f *os.File) error {
 			}
 		}
 	})
-	if err != nil {
-		return err
+	if err != nil { // Control fails only for a closed file, with an error of its own
+		return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: fs.ErrClosed}
 	}
 	if syncErr != nil {
 		return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: syncErr}
