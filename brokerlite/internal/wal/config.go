@@ -29,9 +29,11 @@ type Config struct {
 	// OnDurable, if set, is called by the committer after each sync, before waiters wake, with the newest durable LSN. No
 	// lock of the log is held. While it runs no further round is written, so it must be short; it may call Append.
 	OnDurable func(LSN)
-	// OnFull, if set, is called by the committer when the disk is full, once until Resume, before waiters wake and before
-	// any further OnDurable. Every record above durable has failed but those given to AppendReserved, and Append has begun
-	// to refuse: the owner takes back what the failed records had done in memory. No lock of the log is held.
+	// OnFull, if set, is called by the committer when the disk is full, before waiters wake and before any further
+	// OnDurable. Append has begun to refuse. Of the records above durable all have failed but those given to
+	// AppendReserved, which follow through the spare file; Log.Failed tells them apart. The owner takes back what the
+	// failed ones had done in memory and calls Resume later, not from here. Until Resume it is called again only if
+	// reserved records failed as well, because the spare file is used up. No lock of the log is held.
 	OnFull func(durable LSN, err error)
 	// Random gives the salts of files; default crypto/rand.Reader. Tests give a seeded one.
 	Random io.Reader

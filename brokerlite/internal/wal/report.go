@@ -25,7 +25,9 @@ type Cut struct {
 }
 
 // String is one line for a log message.
-func (c *Cut) String() string { return fmt.Sprintf("%s: byte %d: torn end cut: %s", c.File, c.At, c.Want) }
+func (c *Cut) String() string {
+	return fmt.Sprintf("%s: byte %d: torn end cut: %s", c.File, c.At, c.Want)
+}
 
 // Damage is the error for bytes that were durable once and cannot be read any more. Nothing was changed on disk.
 type Damage struct {
