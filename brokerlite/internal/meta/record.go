@@ -28,15 +28,14 @@ const (
 	TypeTxnInit     Type = 10 // a transactional id has a new producer id or epoch: TxnInit
 	TypeTxnOffsets  Type = 11 // offsets staged in a transaction: TxnOffsets
 	TypeGroup       Type = 12 // a record of the group coordinator, opaque here
-	TypeClusterID   Type = 13 // the name of this broker's cluster, given once: a string
-	TypeTxnTimedOut Type = 14 // as TypeTxnEnd, by the broker because the time ran out
+	TypeTxnTimedOut Type = 13 // as TypeTxnEnd, by the broker because the time ran out
 )
 
 var typeNames = map[Type]string{
 	TypeBatch: "batch", TypeTxnEnd: "transaction end", TypeTopic: "topic", TypeTopicGone: "topic deleted",
 	TypePartitions: "partitions", TypeConfigs: "configs", TypeLogStart: "log start", TypeEpoch: "leader epoch",
 	TypeProducerID: "producer id", TypeTxnInit: "transactional id", TypeTxnOffsets: "transaction offsets",
-	TypeGroup: "group", TypeClusterID: "cluster id", TypeTxnTimedOut: "transaction timed out",
+	TypeGroup: "group", TypeTxnTimedOut: "transaction timed out",
 }
 
 // String gives the name the docs use.

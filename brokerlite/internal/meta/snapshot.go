@@ -15,18 +15,20 @@ type Snapshot struct {
 	GroupsState []byte      // of the group coordinator, opaque here
 }
 
-// Partition is one partition: its log up to End, all of it synced, and what its batches mean.
+// Partition is one partition: its log up to Next, all of it synced, and what its batches mean. Aborted transactions are
+// in the index of the segments.
 type Partition struct {
 	Handle    Handle
-	Segment   int64 // base offset of the active segment
-	End       int64 // bytes of it
-	Next      int64 // the next offset
-	LogStart  int64 // the first offset that may be read
+	LogStart  int64     // the first offset that may be read
+	Next      int64     // the next offset
+	Segments  []Segment // ascending; the last grows; none before the first append
 	Epochs    []EpochStart
 	Producers []Producer // by id
 	Open      []OpenTxn  // by first offset
-	Aborted   []Aborted  // by marker offset
 }
+
+// Segment is one segment file as far as it counts: seglog.KnownSegment.
+type Segment struct{ Base, Bytes, MaxTimestamp, AbortedFrom, CreatedAt int64 }
 
 // EpochStart says at which offset a leader epoch began.
 type EpochStart struct {
@@ -47,14 +49,11 @@ type Producer struct {
 type Window struct {
 	First, Last int32 // sequences
 	Base, End   int64 // first and last offset
-	Timestamp   int64 // of a LogAppendTime answer, else -1
+	Timestamp   int64 // ms given by the broker on a topic with LogAppendTime, else -1
 }
 
 // OpenTxn is a transaction with data in the partition and no marker yet.
 type OpenTxn struct{ PID, First int64 }
-
-// Aborted is an aborted transaction: its first offset and that of its marker, both included.
-type Aborted struct{ PID, First, Last int64 }
 
 // Txn is the coordinator's state of one transactional id.
 type Txn struct {
@@ -106,8 +105,13 @@ func readSnapshotBody(b []byte) (*Snapshot, error) {
 
 func (p *Partition) write(w *Writer) {
 	w.Uint(uint64(p.Handle))
-	for _, v := range [...]int64{p.Segment, p.End, p.Next, p.LogStart} {
-		w.Int(v)
+	w.Int(p.LogStart)
+	w.Int(p.Next)
+	w.Uint(uint64(len(p.Segments)))
+	for _, s := range p.Segments {
+		for _, v := range [...]int64{s.Base, s.Bytes, s.MaxTimestamp, s.AbortedFrom, s.CreatedAt} {
+			w.Int(v)
+		}
 	}
 	w.Uint(uint64(len(p.Epochs)))
 	for _, e := range p.Epochs {
@@ -123,16 +127,13 @@ func (p *Partition) write(w *Writer) {
 		w.Int(o.PID)
 		w.Int(o.First)
 	}
-	w.Uint(uint64(len(p.Aborted)))
-	for _, a := range p.Aborted {
-		w.Int(a.PID)
-		w.Int(a.First)
-		w.Int(a.Last)
-	}
 }
 
 func readPartition(r *Reader) Partition {
-	p := Partition{Handle: Handle(r.Uint()), Segment: r.Int(), End: r.Int(), Next: r.Int(), LogStart: r.Int()}
+	p := Partition{Handle: Handle(r.Uint()), LogStart: r.Int(), Next: r.Int()}
+	for range r.Count() {
+		p.Segments = append(p.Segments, Segment{r.Int(), r.Int(), r.Int(), r.Int(), r.Int()})
+	}
 	for range r.Count() {
 		p.Epochs = append(p.Epochs, EpochStart{int32(r.Int()), r.Int()})
 	}
@@ -141,9 +142,6 @@ func readPartition(r *Reader) Partition {
 	}
 	for range r.Count() {
 		p.Open = append(p.Open, OpenTxn{r.Int(), r.Int()})
-	}
-	for range r.Count() {
-		p.Aborted = append(p.Aborted, Aborted{r.Int(), r.Int(), r.Int()})
 	}
 	return p
 }
