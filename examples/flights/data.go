@@ -49,7 +49,7 @@ type Row struct {
 
 // Event decodes the row.
 func (r Row) Event() (Event, error) {
-	e, err := eventCodec{}.Decode(r.Line)
+	e, err := eventCodec.Decode(r.Line)
 	if err != nil {
 		return Event{}, fmt.Errorf("embedded departures, row %d: %w", r.Number, err)
 	}

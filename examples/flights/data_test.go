@@ -33,7 +33,7 @@ func TestEveryRowSurvivesItsCodec(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := eventCodec{}.Append(nil, e)
+		back, err := eventCodec.Append(nil, e)
 		if err != nil || !bytes.Equal(back, row.Line) {
 			t.Fatalf("row %d: %q came back as %q, %v", row.Number, row.Line, back, err)
 		}
@@ -54,30 +54,30 @@ func TestDamagedEventsAreRefused(t *testing.T) {
 		"2013-01-01T05:15-05:00,UA,1545,N14228,EWR,IAH,far,2",
 		"2013-01-01T05:15-05:00,UA,1545,N14228,EWR,IAH,1400,NA",
 	} {
-		if e, err := (eventCodec{}).Decode([]byte(line)); err == nil {
+		if e, err := eventCodec.Decode([]byte(line)); err == nil {
 			t.Errorf("%q was read as %+v", line, e)
 		}
 	}
-	if line, err := (eventCodec{}).Append(nil, Event{Carrier: "U,A"}); err == nil {
+	if line, err := eventCodec.Append(nil, Event{Carrier: "U,A"}); err == nil {
 		t.Errorf("a carrier with a comma was written as %q", line)
 	}
 }
 
 func TestTotalsSurviveTheirCodec(t *testing.T) {
 	want := Totals{Flights: 3, Cancelled: 1, Delay: -43, Miles: 1 << 40}
-	data, err := totalsCodec{}.Append(nil, want)
+	data, err := totalsCodec.Append(nil, want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := (totalsCodec{}).Decode(data); err != nil || got != want {
+	if got, err := totalsCodec.Decode(data); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for cut := range data {
-		if got, err := (totalsCodec{}).Decode(data[:cut]); err == nil {
+		if got, err := totalsCodec.Decode(data[:cut]); err == nil {
 			t.Errorf("%d of %d bytes were read as %+v", cut, len(data), got)
 		}
 	}
-	if got, err := (totalsCodec{}).Decode(append(data, 0)); err == nil {
+	if got, err := totalsCodec.Decode(append(data, 0)); err == nil {
 		t.Errorf("a byte too many was read as %+v", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/millrun/millrun/codec"
 )
 
 // Event is one scheduled departure.
@@ -29,18 +31,20 @@ func (e Event) Day() string { return e.Scheduled.Format(time.DateOnly) }
 
 const minuteLayout = "2006-01-02T15:04Z07:00"
 
-// eventCodec writes an Event as the line of the data it came from, so that the log can be read by eye:
+// eventLine writes an Event as the line of the data it came from, so that the log can be read by eye:
 //
 //	2013-01-01T05:15-05:00,UA,1545,N14228,EWR,IAH,1400,2
 //
-// The last field is empty when the flight was cancelled. It is a codec.Codec[Event].
-type eventCodec struct{}
+// The last field is empty when the flight was cancelled.
+type eventLine struct{}
+
+var eventCodec codec.Codec[Event] = eventLine{}
 
 // Format names the layout of the bytes.
-func (eventCodec) Format() string { return "departure-csv" }
+func (eventLine) Format() string { return "departure-csv" }
 
 // Append refuses what Decode could not read back.
-func (eventCodec) Append(dst []byte, e Event) ([]byte, error) {
+func (eventLine) Append(dst []byte, e Event) ([]byte, error) {
 	for _, text := range [...]string{e.Carrier, e.Tail, e.Origin, e.Destination} {
 		if strings.ContainsAny(text, ",\n") {
 			return dst, fmt.Errorf("departure: %q holds a comma or a line end", text)
@@ -61,7 +65,7 @@ func (eventCodec) Append(dst []byte, e Event) ([]byte, error) {
 }
 
 // Decode copies the line once; the strings of the Event are parts of that copy.
-func (eventCodec) Decode(data []byte) (Event, error) {
+func (eventLine) Decode(data []byte) (Event, error) {
 	const fields = 8
 	if n := bytes.Count(data, []byte{','}) + 1; n != fields {
 		return Event{}, fmt.Errorf("departure %.80q: %d fields, want %d", data, n, fields)
