@@ -1,6 +1,8 @@
 package state
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/millrun/millrun/internal/clock"
@@ -47,4 +49,62 @@ type Identity struct {
 	ClusterID  string
 	Journal    [16]byte
 	Changelogs [][16]byte // one per table that has one, in the caller's order
+}
+
+func (c Config) withDefaults() Config {
+	if c.WriteBuffer == 0 {
+		c.WriteBuffer = 1 << 20
+	}
+	if c.BlockCache == 0 {
+		c.BlockCache = 1 << 20
+	}
+	if c.OpenFiles == 0 {
+		c.OpenFiles = 16
+	}
+	if c.BarrierBytes == 0 {
+		c.BarrierBytes = 64 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System
+	}
+	return c
+}
+
+// validate reports every fault.
+func (c Config) validate() error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("state: config: "+format, args...))
+	}
+	if c.Dir != "" && c.FS == nil {
+		fault("Dir is %q, but there is no FS", c.Dir)
+	}
+	if c.WriteBuffer < 0 || c.OpenFiles < 0 || c.BarrierBytes < 0 {
+		fault("WriteBuffer, OpenFiles or BarrierBytes is negative")
+	}
+	if len(c.Tables) > maxTables {
+		fault("%d tables, at most %d fit", len(c.Tables), maxTables)
+	}
+	seen := map[string]bool{}
+	for i, t := range c.Tables {
+		if t.Name == "" || seen[t.Name] {
+			fault("table %d has the name %q: want one that no other table has", i, t.Name)
+		}
+		seen[t.Name] = true
+		if (t.Sort == nil) != (t.Unsort == nil) {
+			fault("table %s has one of Sort and Unsort: want both or none", t.Name)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c Config) tableNames() []string {
+	var names []string
+	for _, t := range c.Tables {
+		names = append(names, t.Name)
+	}
+	return names
 }

@@ -1,5 +1,10 @@
 package state
 
+import (
+	"bytes"
+	"slices"
+)
+
 // Mark says how far a store has come. It is written in the same batch as the entries it speaks of.
 type Mark struct {
 	// Commit is the number of the task's last commit in the store; 0 before the first.
@@ -17,4 +22,11 @@ type Mark struct {
 type Applied struct {
 	Next  int64 // the next offset to apply; 0: nothing yet
 	Epoch int32 // leader epoch of the batch before Next
+}
+
+// clone copies what the mark points to, so that nobody shares bytes with the store.
+func (m Mark) clone() Mark {
+	m.Position = bytes.Clone(m.Position)
+	m.Changelogs = slices.Clone(m.Changelogs)
+	return m
 }
