@@ -12,10 +12,12 @@ import (
 // and allocates, so it is for declarations and for faults, never for a record that goes well.
 func UseSite() Site {
 	var pcs [32]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	self, _ := frames.Next()
+	root := strings.TrimSuffix(self.File, "internal/decl/site.go")
 	for {
 		f, more := frames.Next()
-		if f.File != "" && !ours(f) {
+		if f.File != "" && !ours(root, f) {
 			return Site(filepath.Base(f.File) + ":" + strconv.Itoa(f.Line))
 		}
 		if !more {
@@ -24,18 +26,22 @@ func UseSite() Site {
 	}
 }
 
-// ours tells frames of the surface and the runtime from the user's; a test file is a user wherever it stands.
-func ours(f runtime.Frame) bool {
-	if strings.HasSuffix(f.File, "_test.go") {
-		return false
-	}
-	const module = "github.com/millrun/millrun/"
+// ours tells frames of the surface and the runtime from the user's. It goes by the file: a method that was inlined into the
+// user's function bears that function's name. A test is a user wherever it stands.
+func ours(root string, f runtime.Frame) bool {
 	if strings.HasPrefix(f.Function, "runtime.") {
 		return true
 	}
-	rest, ok := strings.CutPrefix(f.Function, module)
-	return ok && (strings.HasPrefix(rest, "processor.") || strings.HasPrefix(rest, "topology.") ||
-		strings.HasPrefix(rest, "internal/") || strings.HasPrefix(rest, "worker"))
+	rest, ok := strings.CutPrefix(f.File, root)
+	if !ok || strings.HasSuffix(rest, "_test.go") {
+		return false
+	}
+	for _, dir := range [...]string{"processor/", "topology/", "internal/", "worker/"} {
+		if strings.HasPrefix(rest, dir) {
+			return true
+		}
+	}
+	return false
 }
 
 // String gives the site, or words for an unknown one.
