@@ -22,7 +22,8 @@ func (c *cell) Scan(*decl.Table, []byte, []byte, func(key, value []byte) bool) {
 func (c *cell) Emit(*decl.Stream, []byte, []byte, int64, []commitlog.Header)   {}
 
 func counting() (*decl.Run, *decl.Input, decl.Meta) {
-	p := processor.New("count", processor.On(input, func(ctx processor.Context, key string, _ string) error {
+	in := processor.NewStream("in", codec.String, codec.Int64)
+	p := processor.New("count", processor.On(in, func(ctx processor.Context, key string, _ int64) error {
 		n, _ := counts.Get(ctx, key)
 		counts.Put(ctx, key, n+1)
 		return nil
