@@ -180,7 +180,7 @@ func (s *story) control(where string, words []string) {
 	case "stage":
 		req := kmsg.NewPtrTxnOffsetCommitRequest()
 		req.Version = int16(number(words, "v", 3))
-		req.Group, req.MemberID, req.Generation = words[1], s.id(option(words, "member")), int32(number(words, "gen", -1))
+		req.Group, req.MemberID, req.Generation = strings.Trim(words[1], `"`), s.id(option(words, "member")), int32(number(words, "gen", -1))
 		req.InstanceID = nullable(option(words, "instance"))
 		for _, o := range offsetWords(words) {
 			p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
@@ -201,6 +201,8 @@ func (s *story) control(where string, words []string) {
 		delete(s.topics, words[1])
 		s.fold = append(s.fold, func(m *Machine) { m.DropTopic(words[1]) })
 		s.m.DropTopic(words[1])
+	case "make-topic":
+		s.topics[words[1]] = 8
 	case "restart":
 		s.m = s.replay()
 		clear(s.asked)
