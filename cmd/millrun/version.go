@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// buildFacts is what version prints.
+type buildFacts struct {
+	Version  string `json:"version"`  // of the module; "(devel)" when built from a working tree
+	Revision string `json:"revision"` // of the source; "" when not known
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func newVersion(s streams, f *format) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Tell which build this is",
+		Args:  exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			b := readBuild()
+			if *f == formatJSON {
+				return writeJSON(s.out, b)
+			}
+			_, err := fmt.Fprintf(s.out, "millrun %s %s %s %s\n", b.Version, b.Revision, b.Go, b.Platform)
+			return err
+		},
+	}
+}
+
+func readBuild() buildFacts {
+	b := buildFacts{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.Version = info.Main.Version
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			b.Revision = setting.Value
+		}
+	}
+	return b
+}

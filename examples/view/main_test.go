@@ -1,0 +1,21 @@
+package main
+
+import (
+	_ "embed"
+	"strings"
+	"testing"
+)
+
+//go:embed testdata/golden.txt
+var golden string
+
+func TestEachDepositIsInTheBalanceThatFollows(t *testing.T) {
+	dir := t.TempDir()
+	var out strings.Builder
+	if err := run(t.Context(), dir, &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != golden {
+		t.Errorf("got:\n%swant:\n%s", out.String(), golden)
+	}
+}
