@@ -70,7 +70,8 @@ func checkCopartitioned(p *decl.Processor) (faults []error) {
 	return faults
 }
 
-// checkNames looks for topics that would be called the same.
+// checkNames looks for topics that would be called the same. Streams of dead letters are missing here: reading them is fine,
+// and no table can have their name.
 func (t *Topology) checkNames() (faults []error) {
 	taken := map[string]string{names.Control(t.name): "the control topic of " + t.name}
 	take := func(site decl.Site, topic, what string) {
@@ -84,7 +85,6 @@ func (t *Topology) checkNames() (faults []error) {
 	}
 	for _, p := range t.processors {
 		take(p.Site, names.Journal(t.name, p.Name), "the journal of processor "+p.Name)
-		take(p.Site, names.DeadLettersOf(t.name, p.Name, 1), "the dead letters of processor "+p.Name)
 		for _, own := range p.Owns {
 			take(own.Site, names.Changelog(t.name, p.Name, own.Name, 1), "the changelog of table "+own.Name)
 		}
