@@ -61,6 +61,7 @@ type Partition struct {
 	view     atomic.Pointer[View]
 	fault    atomic.Pointer[error] // why it refuses; nil while it works
 	segments *seglog.Log           // nil only when fault is set before Recovered
+	lost     []meta.Segment        // what a snapshot said of segments that could not be opened
 
 	// mu is the writer's: held over the segment write and the queueing, never over a wait.
 	mu struct {

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,6 +19,7 @@ func (p *Partition) Load(m meta.Partition) {
 	if len(p.mu.epochs) == 0 {
 		p.mu.epochs = newState().epochs
 	}
+	p.lost = m.Segments
 }
 
 // Known is what a snapshot says to the segments.
@@ -35,17 +37,19 @@ func (p *Partition) Save() meta.Partition {
 	defer p.mu.Unlock()
 	m := meta.Partition{Handle: p.Handle, LogStart: p.mu.logStart, Next: p.mu.next, Epochs: slices.Clone(p.mu.epochs),
 		Producers: exportProducers(p.mu.producers), Open: slices.Clone(p.mu.open)}
-	if p.segments != nil {
-		for _, s := range p.segments.Known().Segments {
-			m.Segments = append(m.Segments, meta.Segment(s))
-		}
+	if p.segments == nil {
+		m.Segments = p.lost
+		return m
+	}
+	for _, s := range p.segments.Known().Segments {
+		m.Segments = append(m.Segments, meta.Segment(s))
 	}
 	return m
 }
 
 // Sync makes the segments durable.
 func (p *Partition) Sync() error {
-	if p.segments == nil || p.Fault() != nil {
+	if p.segments == nil || errors.Is(p.Fault(), ErrDeleted) {
 		return nil
 	}
 	return p.segments.Sync()
@@ -53,17 +57,19 @@ func (p *Partition) Sync() error {
 
 // RedoBatch folds a batch of the write-ahead log and makes the segment hold it. An error is for a record that cannot be;
 // damage of the segments makes the partition refuse and recovery goes on.
-func (p *Partition) RedoBatch(at meta.Place, b []byte, now time.Time, lsn wal.LSN) error {
+//
+// It tells the producer, and whether the batch belongs to a transaction.
+func (p *Partition) RedoBatch(at meta.Place, b []byte, now time.Time, lsn wal.LSN) (pid int64, transactional bool, err error) {
 	batch, rest, err := recordbatch.Next(b)
 	if err != nil || batch == nil || len(rest) > 0 {
-		return fmt.Errorf("%s/%d: record is not one batch: %w", p.Topic, p.Index, err)
+		return 0, false, fmt.Errorf("%s/%d: record is not one batch: %w", p.Topic, p.Index, err)
 	}
 	if batch.BaseOffset() != p.mu.next {
-		return fmt.Errorf("%s/%d: batch at offset %d, want %d", p.Topic, p.Index, batch.BaseOffset(), p.mu.next)
+		return 0, false, fmt.Errorf("%s/%d: batch at offset %d, want %d", p.Topic, p.Index, batch.BaseOffset(), p.mu.next)
 	}
 	p.redo(at, b)
 	p.mu.applyBatch(batch, now.UnixMilli(), lsn)
-	return nil
+	return batch.ProducerID(), batch.Transactional(), nil
 }
 
 // RedoMarker is RedoBatch for the marker of a transaction.

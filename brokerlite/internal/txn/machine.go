@@ -200,3 +200,9 @@ func (m *Machine) Deadline() time.Time {
 
 // Partitions are the partitions of the open transaction, in order of their handles.
 func (m *Machine) Partitions() []meta.Handle { return sortedHandles(m.partitions) }
+
+// Has says whether a partition is in the open transaction.
+func (m *Machine) Has(h meta.Handle) bool {
+	_, found := m.partitions[h]
+	return found
+}

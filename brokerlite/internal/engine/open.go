@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	mathrand "math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/millrun/millrun/brokerlite/internal/group"
+	"github.com/millrun/millrun/brokerlite/internal/meta"
+	"github.com/millrun/millrun/brokerlite/internal/seglog"
+	"github.com/millrun/millrun/brokerlite/internal/wal"
+	"github.com/millrun/millrun/internal/vfs"
+)
+
+// openFiles bounds the open files of sealed segments of all partitions together.
+const openFiles = 256
+
+// Open takes the directory and recovers it.
+func Open(dir string, c Config) (*Engine, error) {
+	e := &Engine{c: c, dir: dir, files: seglog.NewFiles(openFiles), admin: make(chan struct{}, 1),
+		checkpoint: make(chan struct{}, 1), timersKick: make(chan struct{}, 1),
+		stop: make(chan struct{}), failed: make(chan struct{}), nextHandle: 1}
+	e.admin <- struct{}{}
+	e.txns.byID = map[string]*transactional{}
+	e.groups.waiting = map[uint64]chan<- groupReply{}
+	if err := c.FS.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	lock, err := c.FS.Lock(path.Join(dir, "LOCK"))
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, fmt.Errorf("data directory %s is in use by another broker: close that one first: %w", dir, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	e.lock = lock
+	if err := e.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), e.release())
+	}
+	e.loops.Add(2)
+	go e.runTimers()      // ended by Close
+	go e.runCheckpoints() // ended by Close
+	return e, nil
+}
+
+func (e *Engine) open() error {
+	for _, d := range []string{metaDir(e.dir), e.topicsDir(), e.walDir()} {
+		if err := e.c.FS.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	if err := e.c.FS.SyncDir(e.dir); err != nil {
+		return err
+	}
+	var err error
+	e.groups.m, err = group.New(group.Config{
+		MinSessionTimeout: e.c.MinSessionTimeout, MaxSessionTimeout: e.c.MaxSessionTimeout,
+		InitialRebalanceDelay: e.c.InitialRebalanceDelay, MaxMembers: e.c.MaxGroupMembers,
+		Random: mathrand.Uint64,
+		Exists: func(topic string, index int32) bool { return e.Catalog().Partition(topic, index) != nil },
+	})
+	if err != nil {
+		return err
+	}
+	s, err := e.loadSnapshot()
+	if err != nil {
+		return err
+	}
+	return e.recover(s)
+}
+
+func (e *Engine) walDir() string { return path.Join(e.dir, "wal") }
+
+// loadSnapshot reads the newest snapshot that can be read. A directory that has none but has data is damaged: to start
+// empty would look like a broker that lost everything.
+func (e *Engine) loadSnapshot() (*meta.Snapshot, error) {
+	names, err := Snapshots(e.c.FS, e.dir)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for _, name := range names {
+		s, err := ReadSnapshot(e.c.FS, path.Join(metaDir(e.dir), name))
+		if err == nil {
+			e.kept.newer = s
+			return s, nil
+		}
+		if !errors.Is(err, meta.ErrDamaged) {
+			return nil, err
+		}
+		e.c.Logger.Error("snapshot cannot be read, the one before is tried", "error", err)
+		faults = append(faults, err)
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("no snapshot can be read: %w", errors.Join(faults...))
+	}
+	for _, d := range []string{e.topicsDir(), e.walDir()} {
+		if inside, err := e.c.FS.List(d); err != nil {
+			return nil, err
+		} else if len(inside) > 0 {
+			return nil, fmt.Errorf("%s holds data, but %s has no snapshot: restore it, nothing was changed", d, metaDir(e.dir))
+		}
+	}
+	return e.firstSnapshot()
+}
+
+func (e *Engine) firstSnapshot() (*meta.Snapshot, error) {
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, err
+	}
+	s := &meta.Snapshot{Clean: true, ClusterID: base64.RawURLEncoding.EncodeToString(id[:]), NextHandle: 1,
+		GroupsState: e.groups.m.AppendSnapshot(nil)}
+	e.kept.Lock()
+	defer e.kept.Unlock()
+	return s, e.store(s)
+}
+
+// Snapshots lists the snapshot files of a data directory, newest first.
+func Snapshots(fs vfs.FS, dir string) ([]string, error) {
+	names, err := fs.List(metaDir(dir))
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasSuffix(n, ".snap") })
+	slices.Sort(names)
+	slices.Reverse(names)
+	return names, nil
+}
+
+// ReadSnapshot reads one snapshot file; errors name it.
+func ReadSnapshot(fs vfs.FS, name string) (*meta.Snapshot, error) {
+	b, err := readAll(fs, name)
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	s, err := meta.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+func readAll(fs vfs.FS, name string) ([]byte, error) {
+	f, err := fs.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, size)
+	if n, err := f.ReadAt(b, 0); n < len(b) {
+		return nil, fmt.Errorf("%s: %d of %d bytes: %w", name, n, len(b), err)
+	}
+	return b, nil
+}
+
+// recover brings the state to the end of the write-ahead log (S-49).
+func (e *Engine) recover(s *meta.Snapshot) error {
+	r := newReplay(e)
+	if err := r.load(s); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	log, report, err := wal.Open(e.walDir(), wal.Config{FS: e.c.FS, FileBytes: e.c.WALFileBytes, NoSync: e.c.NoSync,
+		OnDurable: e.onDurable, OnFull: e.onFull}, wal.LSN(s.LSN), r.apply)
+	if err != nil {
+		return err
+	}
+	e.log = log
+	e.newest.Store(uint64(report.Last))
+	unclean := !s.Clean || report.Records > 0 || report.Cut != nil
+	if report.Cut != nil {
+		e.c.Logger.Warn("write-ahead log", "cut", report.Cut.String())
+	}
+	for _, p := range r.parts {
+		p.CutBehind()
+	}
+	if unclean {
+		if err := e.raiseEpoch(r); err != nil {
+			return err
+		}
+		e.c.Logger.Info("recovered after an unclean stop", "dir", e.dir, "records", report.Records, "bytes", report.Bytes)
+	}
+	r.finish()
+	e.reportUnknown(r)
+	if e.c.NoSync && s.Clean {
+		// Without syncs a power cut may lose what was read; the snapshot must not vouch for the next start.
+		return e.Checkpoint(false)
+	}
+	return nil
+}
+
+// raiseEpoch gives every partition a new leader epoch, durable before the first append.
+func (e *Engine) raiseEpoch(r *replay) error {
+	lsn, err := e.logReserved(meta.TypeEpoch, meta.AppendNumber(nil, 1))
+	if err == nil {
+		err = e.Wait(context.Background(), lsn)
+	}
+	if err != nil {
+		return fmt.Errorf("raise leader epoch: %w", err)
+	}
+	for _, p := range r.parts {
+		p.RedoEpoch()
+	}
+	return nil
+}
+
+// reportUnknown names directories that the metadata does not know. They are left alone: damaged metadata would else erase
+// the disk.
+func (e *Engine) reportUnknown(r *replay) {
+	names, err := e.c.FS.List(e.topicsDir())
+	if err != nil {
+		e.c.Logger.Warn("list topics directory", "error", err)
+		return
+	}
+	known := map[string]bool{}
+	for p := range maps.Values(r.parts) {
+		known[DirName(p.Topic, p.Index, p.Handle)] = true
+	}
+	for _, n := range names {
+		if !known[n] {
+			e.c.Logger.Warn("directory belongs to no topic; it is left alone", "directory", path.Join(e.topicsDir(), n))
+		}
+	}
+}
+
+// Close ends everything. With save a snapshot is written first, so that the next start has nothing to redo.
+func (e *Engine) Close() error {
+	var err error
+	e.stopOnce.Do(func() {
+		close(e.stop)
+		e.loops.Wait()
+		if e.Err() == nil {
+			err = e.Checkpoint(true)
+		}
+		err = errors.Join(err, e.release())
+	})
+	return err
+}
+
+// release lets go of files and lock.
+func (e *Engine) release() error {
+	var faults []error
+	if e.log != nil {
+		if err := e.log.Close(); err != nil && e.Err() == nil {
+			faults = append(faults, err)
+		}
+	}
+	if c := e.Catalog(); c != nil {
+		for _, p := range c.byHandle {
+			faults = append(faults, p.Close())
+		}
+	}
+	return errors.Join(append(faults, e.lock.Close())...)
+}
