@@ -15,9 +15,10 @@ type TransactorConfig struct {
 
 // Transactor writes one transaction after another; one goroutine. The first Append begins a transaction.
 //
-// After ErrInvalidRecord or ErrTooLarge from Append nothing of that call was taken and the transaction goes on; after
-// any other error, and after a context that ended, only Abort, Renew and Close may follow: Append and Commit say
-// ErrAborted until then.
+// After ErrInvalidRecord or ErrTooLarge from Append nothing of that call was taken and the transaction goes on. Any other
+// error wraps ErrAborted, ErrFenced, ErrUnknownOutcome or ErrClosed, a context that ended included: then only Abort, Renew
+// and Close may follow, and Append and Commit say ErrAborted. Since ErrAborted may wrap what the log refused, look for it
+// before ErrTooLarge and ErrInvalidRecord.
 type Transactor interface {
 	// Append adds records to the transaction. It copies them, splits them into batches of BatchBytes, and may send.
 	Append(ctx context.Context, p Partition, records []Record) error

@@ -150,3 +150,13 @@ func appendBytes(dst, b []byte) []byte {
 	}
 	return append(appendVarint(dst, int64(len(b))), b...)
 }
+
+// SingleBytes is the size of a batch that holds this record alone, not compressed. Whoever may not exceed a limit asks
+// before the record goes into a batch with others.
+func SingleBytes(key, value []byte, headers []Header) int {
+	size := 1 + 1 + 1 + bytesBytes(key) + bytesBytes(value) + varintBytes(int64(len(headers)))
+	for i := range headers {
+		size += varintBytes(int64(len(headers[i].Key))) + len(headers[i].Key) + bytesBytes(headers[i].Value)
+	}
+	return HeaderBytes + varintBytes(int64(size)) + size
+}
