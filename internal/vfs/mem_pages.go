@@ -21,7 +21,7 @@ type page [pageBytes]byte
 //   - bytes of a live page beyond size are zero, so a file that grows again shows zeros;
 //   - dirty lists the slots whose live and durable page may differ, so sync costs what changed.
 //
-// A page marked shared belongs to another file system too, made by one of Mem's copies, and is copied before any write.
+// A page marked shared belongs to another file system too, made by Clone or Kill, and is copied before any write.
 type pages struct {
 	take        func(n int64) bool // counts n more bytes, or refuses
 	slots       []slot             // may be shorter than the file: what is missing is a hole
@@ -148,19 +148,17 @@ func (f *pages) sync() {
 	}
 }
 
-// copyDurable gives the durable state as a file of another file system, in which it is the live state too.
+// copyDurable gives the durable state as a file of another file system, in which it is the live state too. No page needs
+// the mark shared: those both hold lie below either's durable end, where nothing changes in place.
 func (f *pages) copyDurable(take func(int64) bool) pages {
 	to := pages{take: take, size: f.durableSize, durableSize: f.durableSize}
 	keep := min(len(f.slots), int((f.durableSize+pageBytes-1)/pageBytes))
 	to.slots = make([]slot, keep)
 	for i := range keep {
-		s := &f.slots[i]
-		if s.durable == nil {
-			continue
+		if durable := f.slots[i].durable; durable != nil {
+			to.slots[i] = slot{live: durable, durable: durable}
+			take(pageBytes)
 		}
-		to.slots[i] = slot{live: s.durable, durable: s.durable, shared: true}
-		s.shared = s.shared || s.live == s.durable
-		take(pageBytes)
 	}
 	// Live bytes may stand in the last page behind the durable end.
 	if at := int(f.durableSize % pageBytes); at > 0 && keep*pageBytes > int(f.durableSize) && to.slots[keep-1].live != nil {
