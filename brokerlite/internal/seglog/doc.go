@@ -16,6 +16,6 @@
 //
 // Nothing appended is durable before Sync; between two checkpoints the write-ahead log is what makes it so.
 //
-// Concurrency: Append, Redo, CutBehind and TakeBack are the writer's, one at a time; everything else may be called at any
-// time by anyone.
+// Concurrency: Append, Redo, CutBehind and TakeBack are the writer's, one at a time, and Known is for whoever keeps the
+// writer out meanwhile; everything else may be called at any time by anyone.
 package seglog

@@ -1,89 +1,274 @@
 package seglog
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // Log is one partition on disk. See the package comment for who may call what at the same time.
-type Log struct{}
+type Log struct {
+	dir   string
+	c     Config
+	files *Files
 
-// Files bounds how many files of sealed segments are open. Safe for concurrent use, shared by any number of logs.
-type Files struct{}
+	set  atomic.Pointer[set]
+	next atomic.Int64
 
-// NewFiles gives room for limit open files. Readers at work may pass it; nothing idle is kept beyond it.
-func NewFiles(limit int) *Files { panic("not built") }
+	// The writer's own.
+	redone  Place // behind what Open was told: redo begins here
+	ready   bool  // CutBehind was called
+	tracker tracker
 
-// Open opens the partition in dir, which it creates if need be. k is what the checkpoint knows, the zero Known for a new
+	syncing sync.Mutex // one Sync at a time: held over its I/O, and by nobody else
+	mu      struct {
+		sync.Mutex
+		limits  Limits
+		dirty   []*handle // of segments sealed since the last sync, not synced yet
+		entries bool      // the directory has entries that may not be durable
+		parent  bool      // and so has the one above
+		unnamed []*sealed // sealed segments without a sidecar
+		err     error     // final
+		closed  bool
+	}
+}
+
+var errClosed = errors.New("seglog: closed")
+
+// Open opens the partition in dir, which it creates if need be; that dir's parent is durable is the caller's duty. k is what the checkpoint knows, the zero Known for a new
 // partition. A known segment that is missing or short is *Damage. Behind the known end nothing is looked at: Redo says
 // what belongs there, and CutBehind, which must be called before the first Append, removes the rest.
-func Open(dir string, c Config, k Known) (*Log, error) { panic("not built") }
+func Open(dir string, c Config, k Known) (*Log, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if err := k.check(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	l := &Log{dir: dir, c: c.withDefaults()}
+	l.files = l.c.Files
+	l.mu.limits = l.c.Limits
+	l.mu.parent = len(k.Segments) == 0
+	l.next.Store(k.Next)
+	l.tracker.reset(k.Next)
+	if err := l.c.FS.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	t := &set{start: k.Start}
+	for i, s := range k.Segments {
+		if err := l.verifyKnown(s); err != nil {
+			return nil, err
+		}
+		if i+1 < len(k.Segments) {
+			t.sealed = append(t.sealed, l.knownSealed(s, k.Segments[i+1].Base))
+			continue
+		}
+		a, err := l.openActive(s, k.Next)
+		if err != nil {
+			return nil, err
+		}
+		t.active = a
+		l.redone = Place{Base: s.Base, At: s.Bytes}
+	}
+	l.set.Store(t)
+	return l, nil
+}
 
-// Append writes a batch whose base offset is Next and whose leader epoch and checksum are final, and gives its place. The
-// bytes are not kept. They are in the page cache when it returns, not on disk. After an error the log is as before.
-// now decides about the age of the segment.
-func (l *Log) Append(batch []byte, now time.Time) (Place, error) { panic("not built") }
+// check holds Known against itself: what it says is not from a user but from a checkpoint, which may be damaged.
+func (k Known) check() error {
+	if k.Start < 0 || k.Next < k.Start {
+		return fmt.Errorf("known start %d and next %d, want 0 <= start <= next", k.Start, k.Next)
+	}
+	last := int64(-1)
+	for _, s := range k.Segments {
+		if s.Base <= last || s.Base > k.Next || s.Bytes < 0 {
+			return fmt.Errorf("known segment %d with %d bytes behind segment %d, next offset %d", s.Base, s.Bytes, last, k.Next)
+		}
+		last = s.Base
+	}
+	return nil
+}
 
-// Redo makes the log hold batch at p, as the write-ahead log says. A place below what Open was told is passed over
-// (S-55); any other must continue the log without a gap, or the answer is *Damage.
-func (l *Log) Redo(p Place, batch []byte) error { panic("not built") }
+// verifyKnown sees that a known segment has its bytes. An empty one may be missing.
+func (l *Log) verifyKnown(s KnownSegment) error {
+	name := logName(l.dir, s.Base)
+	info, err := l.c.FS.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && s.Bytes == 0:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return &Damage{File: name, At: 0, Want: fmt.Sprintf("%d bytes that the checkpoint knows; there is no such file", s.Bytes)}
+	case err != nil:
+		return err
+	case info.Size < s.Bytes:
+		return &Damage{File: name, At: info.Size, Want: fmt.Sprintf("%d bytes that the checkpoint knows; the file ends here", s.Bytes)}
+	}
+	return nil
+}
 
-// CutBehind ends recovery: everything in the directory behind the last byte that Open and Redo know goes, valid or not,
-// and so do segments and leftovers nobody knows. What remains is synced when it returns.
-func (l *Log) CutBehind() error { panic("not built") }
+func (l *Log) knownSealed(s KnownSegment, next int64) *sealed {
+	return &sealed{dir: l.dir, base: s.Base, next: next, bytes: s.Bytes, maxTimestamp: s.MaxTimestamp,
+		abortedFrom: s.AbortedFrom, createdAt: s.CreatedAt, every: int64(l.c.IndexBytes)}
+}
 
-// TakeBack undoes the newest appends: p becomes the end, next the next offset. For batches that the write-ahead log
-// refused because the disk is full; no reader has seen them.
-func (l *Log) TakeBack(p Place, next int64) error { panic("not built") }
+// openActive opens the segment that grows, or makes its file. Its index knows nothing below the end of s yet.
+func (l *Log) openActive(s KnownSegment, next int64) (*active, error) {
+	name := logName(l.dir, s.Base)
+	f, err := l.c.FS.OpenReadWrite(name)
+	if errors.Is(err, fs.ErrNotExist) && s.Bytes == 0 {
+		l.setDirty(func() { l.mu.entries = true })
+		f, err = l.c.FS.Create(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a := &active{base: s.Base, h: newHandle(f)}
+	a.mu.createdAt, a.mu.abortedFrom = s.CreatedAt, s.AbortedFrom
+	a.mu.index = index{every: int64(l.c.IndexBytes), from: s.Bytes, bytes: s.Bytes, next: next, maxTimestamp: s.MaxTimestamp}
+	return a, nil
+}
 
-// Sync makes durable all that was appended before the call: bytes, then directory entries; and writes sidecars of sealed
-// segments. A failed sync is final: the log refuses all further writes.
-func (l *Log) Sync() error { panic("not built") }
+// change replaces the set. Readers keep the one they have.
+func (l *Log) change(to func(*set) *set) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.set.Store(to(l.set.Load()))
+}
+
+func (l *Log) setDirty(do func()) {
+	l.mu.Lock()
+	do()
+	l.mu.Unlock()
+}
 
 // Known describes the log as it is now, for a checkpoint. It is durable once a Sync that began later has returned nil.
-func (l *Log) Known() Known { panic("not built") }
-
-// Read appends to dst whole batches from the one that holds offset on (or, where compaction left a hole, the next one):
-// those that end below limit, up to maxBytes together; the first may be larger. Nothing there yet is no error: dst comes
-// back as it was. Below the start or above the end it is *OutOfRange. Checksums are verified.
-func (l *Log) Read(offset int64, maxBytes int, limit int64, dst []byte) ([]byte, error) { panic("not built") }
-
-// Stamp is a record found by time.
-type Stamp struct {
-	// Offset and Timestamp, in milliseconds, of the record; LeaderEpoch of its batch.
-	Offset      int64
-	Timestamp   int64
-	LeaderEpoch int32
+// It is the writer's to call, or that of somebody who keeps the writer out meanwhile.
+func (l *Log) Known() Known {
+	t := l.set.Load()
+	k := Known{Start: t.start, Next: l.next.Load()}
+	for _, s := range t.sealed {
+		k.Segments = append(k.Segments, s.known())
+	}
+	if t.active != nil {
+		k.Segments = append(k.Segments, t.active.known())
+	}
+	return k
 }
-
-// OffsetForTime finds the first record at or above the start and below limit whose timestamp is at least ts.
-func (l *Log) OffsetForTime(ts, limit int64) (s Stamp, found bool, err error) { panic("not built") }
-
-// LatestTime finds the first record below limit with the largest timestamp.
-func (l *Log) LatestTime(limit int64) (s Stamp, found bool, err error) { panic("not built") }
-
-// Aborted is a transaction that was aborted in this partition.
-type Aborted struct {
-	ProducerID int64
-	// First is the offset of its first record, Last that of its marker.
-	First, Last int64
-}
-
-// Aborted gives the aborted transactions that have a record in [from, upTo), by first offset.
-func (l *Log) Aborted(from, upTo int64) ([]Aborted, error) { panic("not built") }
-
-// DropBefore raises the start to offset, if it is above it, and removes the segments wholly below, but never the one that
-// grows. The new start must be durable elsewhere before the call (S-55).
-func (l *Log) DropBefore(offset int64) error { panic("not built") }
 
 // Start is the first offset that may be read.
-func (l *Log) Start() int64 { panic("not built") }
+func (l *Log) Start() int64 { return l.set.Load().start }
 
 // Next is the offset that the next record gets.
-func (l *Log) Next() int64 { panic("not built") }
+func (l *Log) Next() int64 { return l.next.Load() }
 
 // Bytes is the size of all segments together.
-func (l *Log) Bytes() int64 { panic("not built") }
+func (l *Log) Bytes() int64 {
+	t := l.set.Load()
+	var n int64
+	for _, s := range t.sealed {
+		n += s.bytes
+	}
+	if t.active != nil {
+		n += t.active.known().Bytes
+	}
+	return n
+}
 
 // SetLimits changes when segments end, from the next append on.
-func (l *Log) SetLimits(limits Limits) { panic("not built") }
+func (l *Log) SetLimits(limits Limits) {
+	l.setDirty(func() { l.mu.limits = limits.withDefaults() })
+}
 
-// Close lets go of the files; readers at work finish. It does not sync. Later calls fail.
-func (l *Log) Close() error { panic("not built") }
+// Close lets go of the files; readers at work finish. It does not sync. Later calls fail; a second Close returns nil.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	closed := l.mu.closed
+	l.mu.closed = true
+	dirty := l.mu.dirty
+	l.mu.dirty = nil
+	l.mu.Unlock()
+	if closed {
+		return nil
+	}
+	t := l.set.Load()
+	errs := []error{l.files.forget(t.sealed)}
+	if t.active != nil {
+		errs = append(errs, t.active.h.done())
+	}
+	for _, h := range dirty {
+		errs = append(errs, h.done())
+	}
+	return errors.Join(errs...)
+}
+
+// usable says why nothing works any more.
+func (l *Log) usable() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.closed {
+		return errClosed
+	}
+	return nil
+}
+
+// writable says why nothing may be written.
+func (l *Log) writable() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.closed {
+		return errClosed
+	}
+	return l.mu.err
+}
+
+// fail makes err the answer of every later write.
+func (l *Log) fail(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.err == nil {
+		l.mu.err = fmt.Errorf("seglog: %s: no more writes, open it again to go on: %w", l.dir, err)
+	}
+	return l.mu.err
+}
+
+func (c Config) check() error {
+	switch {
+	case c.FS == nil:
+		return errors.New("seglog: Config.FS is missing")
+	case c.IndexBytes < 0:
+		return fmt.Errorf("seglog: Config.IndexBytes is %d, want at least 0", c.IndexBytes)
+	case c.Limits.SegmentBytes < 0 || c.Limits.SegmentBytes > maxSegmentBytes:
+		return fmt.Errorf("seglog: Limits.SegmentBytes is %d, want 0 to %d", c.Limits.SegmentBytes, int64(maxSegmentBytes))
+	}
+	return nil
+}
+
+const maxSegmentBytes = 1<<31 - 1
+
+func (c Config) withDefaults() Config {
+	c.Limits = c.Limits.withDefaults()
+	if c.IndexBytes == 0 {
+		c.IndexBytes = 32 << 10
+	}
+	if c.Files == nil {
+		c.Files = NewFiles(16)
+	}
+	return c
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.SegmentBytes == 0 {
+		l.SegmentBytes = 1 << 30
+	}
+	if l.SegmentAge == 0 {
+		l.SegmentAge = 7 * 24 * time.Hour
+	}
+	return l
+}
+
+// parentDir is where the entry of the partition's own directory stands.
+func (l *Log) parentDir() string { return path.Dir(l.dir) }
