@@ -54,8 +54,8 @@ type crowd struct {
 	records [][]byte
 	open    map[uint64]*client
 	clients []*client
-	gen     map[string]int32            // group -> highest generation seen
-	leader  map[string]string           // group/generation -> client that leads
+	gen     map[string]int32             // group -> highest generation seen
+	leader  map[string]string            // group/generation -> client that leads
 	plan    map[string]map[string]string // group/generation -> member -> assignment
 	replies int
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/millrun/millrun/internal/clock"
 )
 
-// Hooks is what the host does when the membership moves. They are called from the goroutine of Run, one at a time,
-// never concurrently. While one runs, heartbeats go on; its context ends when membership is lost or Run must stop.
+// Hooks is what the host does when the membership moves. They are called one at a time, never concurrently, and Run
+// waits for them. While one runs, heartbeats go on; its context ends when membership is lost or Run must stop.
 type Hooks interface {
 	// Prepare comes before the member joins again: every task commits what it has with the old generation, then the
 	// commit gate closes. Tasks go on working; only commits wait. The context also ends when the rebalance timeout is
@@ -62,9 +62,10 @@ type Config struct {
 	BackoffMin, BackoffMax time.Duration
 	// LeaveTimeout bounds the farewell when Run stops. 0: 2 s.
 	LeaveTimeout time.Duration
-	// UserData is asked before each join and is called from the goroutine of Run; WorkerID is filled in. nil: WorkerID only.
+	// UserData is asked before each join, on the goroutine of Run; WorkerID is filled in. It must not block. nil: WorkerID
+	// only.
 	UserData func() UserData
-	// Random gives the bits for jitter; nil: no jitter. Called from the goroutines of Run, one call at a time.
+	// Random gives the bits for jitter, on the goroutine of Run. nil: no jitter.
 	Random func() uint64
 	Logger *slog.Logger // nil: discards
 	Hooks  Hooks        // required
