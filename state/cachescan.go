@@ -12,16 +12,16 @@ func (c *Cache) Scan(table int, from, to []byte, yield func(key, value []byte) b
 	t := &c.tables[table]
 	changed := t.index.ready(&t.entries, c.sortForm(table), c.scans > 0).seek(from, to)
 	ops := int32(len(c.ops))
-	stored, err := c.store.walk(table, from, to)
+	stored, err := c.store.Cursor(table, from, to)
 	if err != nil {
 		return err
 	}
 	c.scans++
 	defer func() { // also after a panic of yield; then the fault of the walk is of no interest
 		c.scans--
-		stored.close()
+		stored.Close()
 	}()
-	inCache, inStore := changed.next(), stored.next()
+	inCache, inStore := changed.next(), stored.Next()
 	for more := true; more && (inCache || inStore); {
 		order := -1 // of the stored key against the cached one
 		var sortKey []byte
@@ -34,8 +34,8 @@ func (c *Cache) Scan(table int, from, to []byte, yield func(key, value []byte) b
 			}
 		}
 		if order < 0 {
-			more = yield(stored.logKey(), stored.value)
-			inStore = stored.next()
+			more = yield(stored.Key(), stored.value)
+			inStore = stored.Next()
 			continue
 		}
 		value, ok, decided := c.asOf(table, i, ops)
@@ -46,11 +46,11 @@ func (c *Cache) Scan(table int, from, to []byte, yield func(key, value []byte) b
 			more = yield(t.list[i].key(), value)
 		}
 		if order == 0 {
-			inStore = stored.next()
+			inStore = stored.Next()
 		}
 		inCache = changed.next()
 	}
-	return stored.close()
+	return stored.Close()
 }
 
 // asOf gives the value of an entry when there were only so many operations; not decided: the store has it.

@@ -44,35 +44,35 @@ func (s *Store) Digest(table int) (Digest, error) {
 // a nil value: absent. It shows each as of the call. Both must have been opened with the same sort form for the table. The
 // bytes are valid in the call of yield.
 func Diff(a, b *Store, table int, yield func(key, inA, inB []byte) bool) error {
-	wa, err := a.walk(table, nil, nil)
+	wa, err := a.Cursor(table, nil, nil)
 	if err != nil {
 		return err
 	}
-	defer wa.close() // if yield panics; else it is closed below, with its fault
-	wb, err := b.walk(table, nil, nil)
+	defer wa.Close() // if yield panics; else it is closed below, with its fault
+	wb, err := b.Cursor(table, nil, nil)
 	if err != nil {
 		return err
 	}
-	defer wb.close()
-	okA, okB := wa.next(), wb.next()
+	defer wb.Close()
+	okA, okB := wa.Next(), wb.Next()
 	for more := true; more && (okA || okB); {
 		order := bytes.Compare(wa.key, wb.key)
 		switch {
 		case !okB || okA && order < 0:
-			more = yield(wa.logKey(), wa.value, nil)
-			okA = wa.next()
+			more = yield(wa.Key(), wa.value, nil)
+			okA = wa.Next()
 		case !okA || order > 0:
-			more = yield(wb.logKey(), nil, wb.value)
-			okB = wb.next()
+			more = yield(wb.Key(), nil, wb.value)
+			okB = wb.Next()
 		default:
 			if !bytes.Equal(wa.value, wb.value) {
-				more = yield(wa.logKey(), wa.value, wb.value)
+				more = yield(wa.Key(), wa.value, wb.value)
 			}
-			okA, okB = wa.next(), wb.next()
+			okA, okB = wa.Next(), wb.Next()
 		}
 	}
-	if err := wa.close(); err != nil {
+	if err := wa.Close(); err != nil {
 		return err
 	}
-	return wb.close()
+	return wb.Close()
 }

@@ -6,30 +6,31 @@ import "fmt"
 // open. It shows the table as of the call. key (in its log form) and value are valid in the call of yield, which may call Get
 // and Scan, but not Close.
 func (s *Store) Scan(table int, from, to []byte, yield func(key, value []byte) bool) error {
-	w, err := s.walk(table, from, to)
+	w, err := s.Cursor(table, from, to)
 	if err != nil {
 		return err
 	}
-	defer w.close() // if yield panics; else it is closed below, with its fault
-	for more := true; more && w.next(); {
-		more = yield(w.logKey(), w.value)
+	defer w.Close() // if yield panics; else it is closed below, with its fault
+	for more := true; more && w.Next(); {
+		more = yield(w.Key(), w.value)
 	}
-	return w.close()
+	return w.Close()
 }
 
-// walk is a walk over a range of one table. Its owner calls close, also after a panic of a callback: Scan of a leaked walk would
-// keep old files alive, and Close waiting.
-type walk struct {
+// Cursor walks a range of one table in the order of the sort form, as of the call that gave it. It belongs to one goroutine,
+// which calls Close: until then the store cannot be closed, and old files cannot go.
+type Cursor struct {
 	s     *Store
 	t     *table
 	c     cursor
-	key   []byte // sort form, valid until the next call
-	value []byte // valid until the next call
+	key   []byte // sort form
+	value []byte
 	log   []byte // scratch for the log form
 	err   error
 }
 
-func (s *Store) walk(table int, from, to []byte) (*walk, error) {
+// Cursor gives a cursor before the first entry whose sort form is in [from, to); a nil bound is open.
+func (s *Store) Cursor(table int, from, to []byte) (*Cursor, error) {
 	t := &s.tables[table]
 	if !s.users.enter() {
 		return nil, fmt.Errorf("state: scan %s: %w", t.name, ErrClosed)
@@ -46,11 +47,12 @@ func (s *Store) walk(table int, from, to []byte) (*walk, error) {
 		s.users.leave()
 		return nil, fmt.Errorf("state: scan %s: %w", t.name, err)
 	}
-	return &walk{s: s, t: t, c: c}, nil
+	return &Cursor{s: s, t: t, c: c}, nil
 }
 
-func (w *walk) next() bool {
-	if w.err != nil || !w.c.next() {
+// Next moves to the next entry. It returns false at the end, and after a fault, which Close tells.
+func (w *Cursor) Next() bool {
+	if w.c == nil || w.err != nil || !w.c.next() {
 		return false
 	}
 	w.key = w.c.key()[prefixBytes:]
@@ -58,19 +60,23 @@ func (w *walk) next() bool {
 	return w.err == nil
 }
 
-func (w *walk) logKey() []byte { return w.t.logKey(&w.log, w.key) }
+// SortKey is the key in its sort form, Key in its log form, Value the value; all valid until the next call of Next.
+func (w *Cursor) SortKey() []byte { return w.key }
 
-// logKey turns a sort form back, in scratch where that is needed.
-func (t *table) logKey(scratch *[]byte, sorted []byte) []byte {
-	if t.unsort == nil {
-		return sorted
+// Key is the key in its log form.
+func (w *Cursor) Key() []byte {
+	if w.t.unsort == nil {
+		return w.key
 	}
-	*scratch = t.unsort((*scratch)[:0], sorted)
-	return *scratch
+	w.log = w.t.unsort(w.log[:0], w.key)
+	return w.log
 }
 
-// close gives the walk back, once, and tells its fault.
-func (w *walk) close() error {
+// Value is the value.
+func (w *Cursor) Value() []byte { return w.value }
+
+// Close gives the cursor back and tells its fault. A second call does nothing.
+func (w *Cursor) Close() error {
 	if w.c == nil {
 		return nil
 	}

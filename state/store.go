@@ -195,7 +195,10 @@ func (s *Store) write(m *Mark) error {
 	size := int64(len(s.batch.Dump()))
 	err := s.backend.write(&s.batch)
 	s.batch.Reset()
-	if cap(s.scratch) > 1<<20 {
+	if size > keepBytes {
+		s.batch = leveldb.Batch{}
+	}
+	if cap(s.scratch) > keepBytes {
 		s.scratch = nil
 	}
 	if err != nil {
