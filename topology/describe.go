@@ -11,12 +11,25 @@ import (
 // Format is how Describe writes.
 type Format int8
 
-// Text is for people: one block per processor, in the order of declaration.
-const Text Format = iota
+const (
+	// Text is for people: one block per processor, in the order of declaration.
+	Text Format = iota
+	// Mermaid is a flow chart that Markdown viewers draw: streams, processors and tables; internal streams are dotted.
+	Mermaid
+	// DOT is the same for Graphviz.
+	DOT
+)
 
 // Describe shows the plan: processors, inputs, tables and outputs, the names derived from them, and what a rebuild of each
-// processor proves. The same program gives the same text. In derived names <N> stands for the number of the edition.
-func (t *Topology) Describe(Format) string {
+// processor proves. The same program gives the same text. In derived names <N> stands for the number of the edition. The
+// drawings have the names alone.
+func (t *Topology) Describe(f Format) string {
+	switch f {
+	case Mermaid:
+		return t.graph().mermaid()
+	case DOT:
+		return t.graph().dot(t.name)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "application %s\n", t.name)
 	line(&b, "control", names.Control(t.name))

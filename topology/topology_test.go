@@ -41,22 +41,23 @@ func shop() *topology.Topology {
 }
 
 func TestDescribeIsWhatItWas(t *testing.T) {
-	got := shop().Describe(topology.Text)
-	const file = "testdata/shop.txt"
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+	for f, file := range map[topology.Format]string{topology.Text: "testdata/shop.txt", topology.Mermaid: "testdata/shop.mmd", topology.DOT: "testdata/shop.dot"} {
+		got := shop().Describe(f)
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	if again := shop().Describe(topology.Text); again != got {
-		t.Error("the same program gives another text")
+		if got != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
+		}
+		if again := shop().Describe(f); again != got {
+			t.Errorf("%s: the same program gives another text", file)
+		}
 	}
 }
 
