@@ -42,7 +42,7 @@ type Event struct {
 
 	// Of Created and Rebuild.
 	Code        string             `json:"code,omitempty"`        // processor.Version
-	Fingerprint []string           `json:"fingerprint,omitempty"` // of the declaration (S-32)
+	Fingerprint string             `json:"fingerprint,omitempty"` // of the declaration (S-32)
 	Partitions  int32              `json:"partitions,omitempty"`  // tasks
 	Base        map[string][]int64 `json:"base,omitempty"`        // first offset per public input stream and partition
 	From        int                `json:"from,omitempty"`        // Rebuild: the serving edition it starts from

@@ -1,5 +1,7 @@
 package control
 
+import "maps"
+
 // State is what the control topic says about all processors of an application. The zero State is empty.
 type State struct {
 	Processors map[string]*Processor
@@ -17,12 +19,13 @@ type Processor struct {
 type Edition struct {
 	Number      int
 	Code        string
-	Fingerprint []string
+	Fingerprint string
 	Partitions  int32
 	Base        map[string][]int64
 	From        int              // the edition whose recorded order it was built by, 0 for the first
 	Cut         map[int32]Stop   // where its predecessor stopped; nil for the first
 	Dropped     bool             // its topics are gone, or going
+	Cancelled   string           // why its build ended without a switch; "" if it did not
 	Stopped     map[int32]Stop   // where it stopped, once another one serves
 	Results     map[int32]Result // what each task compared when the build was ready
 }
@@ -165,6 +168,10 @@ func (b *Build) apply(p *Processor, e Event) bool {
 		}
 		p.Editions[b.To].Results = b.Ready
 		p.Editions[b.To].Dropped = true
+		p.Editions[b.To].Cancelled = e.Reason
+		if e.Reason == "" {
+			p.Editions[b.To].Cancelled = "cancelled"
+		}
 		p.Build = nil
 		return true
 	}
@@ -178,4 +185,24 @@ func (p *Processor) Latest() int {
 		n = max(n, i)
 	}
 	return n
+}
+
+// Clone gives a copy that later events do not change.
+func (s *State) Clone() *State {
+	c := &State{Processors: make(map[string]*Processor, len(s.Processors))}
+	for name, p := range s.Processors {
+		q := *p
+		q.Editions = make(map[int]*Edition, len(p.Editions))
+		for n, e := range p.Editions {
+			f := *e
+			q.Editions[n] = &f
+		}
+		if p.Build != nil {
+			b := *p.Build
+			b.Held, b.Stopped, b.Ready = maps.Clone(b.Held), maps.Clone(b.Stopped), maps.Clone(b.Ready)
+			q.Build = &b
+		}
+		c.Processors[name] = &q
+	}
+	return c
 }

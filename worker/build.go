@@ -1,0 +1,452 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/control"
+	"github.com/millrun/millrun/state"
+)
+
+// build is a rebuild as this worker takes part in it. It belongs to the unit. The steps, each visible in the control topic so
+// that any worker can go on with them after a crash:
+//
+//  1. The serving edition's tasks hold their public inputs, work off their internal ones, and say where they stopped: F.
+//     Where nobody runs its code any more (frozen), the unit says it from the committed offsets.
+//  2. The next edition's tasks read from the base to F in recorded order, fenced.
+//  3. Each is compared with its predecessor and says that it is ready, with what differs.
+//  4. When all are ready one event makes the edition serve, or ends the build.
+type build struct {
+	u         *unit
+	to        int
+	ed        *edition // nil until the serving edition has stopped
+	state     *control.Build
+	version   int64 // of the processor's control state
+	frozen    bool
+	tasks     map[int32]*task
+	comparing map[int32]bool
+	asked     map[int32]bool // told to say that it stopped
+	hung      error          // a handler did not return: the build ends with this
+}
+
+// controlMoved reads the control topic and acts on what is new.
+func (u *unit) controlMoved(ctx context.Context) error {
+	st, err := u.control.refresh(ctx)
+	if err != nil {
+		return err
+	}
+	p := st.Processor(u.decl.Name)
+	switch {
+	case p.Serving != u.serving.number:
+		return errSwitched
+	case p.Build == nil:
+		if err := u.endBuild(ctx); err != nil {
+			return err
+		}
+		u.settle(u.assignedOnce)
+		return nil
+	case u.build == nil || u.build.to != p.Build.To:
+		if err := u.endBuild(ctx); err != nil {
+			return err
+		}
+		u.build = &build{u: u, to: p.Build.To, tasks: map[int32]*task{}, comparing: map[int32]bool{}, asked: map[int32]bool{}}
+		u.log.Info("build begins", "edition", p.Build.To, "from", p.Build.From, "reason", p.Build.Reason)
+	}
+	u.settle(false)
+	u.build.state, u.build.version, u.build.frozen = p.Build, p.Version, p.Build.Frozen
+	return u.buildMoved(ctx)
+}
+
+// settle tells those who wait whether the processor runs undisturbed.
+func (u *unit) settle(steady bool) {
+	if u.steady.Swap(steady) != steady {
+		u.worker.changed()
+	}
+}
+
+// endBuild lets go of a build that was cancelled: its tasks end, the serving ones go on.
+func (u *unit) endBuild(ctx context.Context) error {
+	b := u.build
+	if b == nil {
+		return nil
+	}
+	abandon(b.revoke(nil))
+	if b.ed != nil {
+		b.ed.close()
+	}
+	u.build = nil
+	for _, t := range u.tasks {
+		t.box.post(msgRelease{})
+	}
+	if err := u.worker.dropEdition(ctx, u.decl, b.to); err != nil || !b.frozen {
+		return err
+	}
+	st, err := u.control.refresh(ctx)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("processor %s: the build of edition %d by version %s ended: %s; the edition that serves was made by another version, which this program does not have",
+		u.decl.Name, b.to, u.decl.Version, st.Processor(u.decl.Name).Editions[b.to].Cancelled)
+}
+
+// startFrozen begins the rebuild of a program whose Version changed (S-33).
+func (u *unit) startFrozen(ctx context.Context, serving *control.Edition) error {
+	u.log.Info("the program's version differs from the serving edition's: building the next edition",
+		"serving", serving.Number, "serving_version", serving.Code, "version", u.decl.Version)
+	st, err := u.control.refresh(ctx)
+	if err != nil {
+		return err
+	}
+	to := st.Processor(u.decl.Name).Latest() + 1
+	if err := control.CheckBase(ctx, u.worker.logc, u.decl.Name, serving); err != nil {
+		return err
+	}
+	ok, err := u.write(ctx, control.Event{Kind: control.Rebuild, Edition: to, From: serving.Number, Code: u.decl.Version,
+		Fingerprint: string(u.fingerprint), Partitions: serving.Partitions, Base: serving.Base, Frozen: true, Accept: true,
+		Hold: u.worker.config.SwitchByHand, Reason: fmt.Sprintf("version %s follows %s", u.decl.Version, serving.Code)})
+	if err != nil || !ok {
+		return err
+	}
+	_, err = u.write(ctx, control.Event{Kind: control.Switch, Edition: to})
+	return err
+}
+
+// buildMoved takes the next steps that are possible now.
+func (u *unit) buildMoved(ctx context.Context) error {
+	b := u.build
+	if b == nil || b.state == nil || !b.state.Switch {
+		return nil
+	}
+	if !b.state.AllStopped(u.partitions) {
+		if b.frozen {
+			return u.stopFrozen(ctx)
+		}
+		return u.stopServing(ctx)
+	}
+	if b.state.AllReady(u.partitions) {
+		return u.decide(ctx)
+	}
+	if err := u.startBuilding(ctx); err != nil {
+		return err
+	}
+	return u.finishBuilding(ctx)
+}
+
+// stopServing asks the serving tasks to hold, and, when their internal streams have run dry, to say that they stopped.
+func (u *unit) stopServing(ctx context.Context) error {
+	b := u.build
+	for p, t := range u.tasks {
+		if _, held := b.state.Held[p]; !held {
+			t.box.post(msgHold{b.version})
+		}
+	}
+	if !u.serving.internalInputs() || !b.state.AllHeld(u.partitions) {
+		return nil
+	}
+	dry, err := u.dry(ctx, u.serving, b.state.Held)
+	if err != nil || !dry {
+		return err
+	}
+	for p, t := range u.tasks {
+		if _, stopped := b.state.Stopped[p]; !stopped && !b.asked[p] {
+			b.asked[p] = true
+			t.box.post(msgDrained{control.Event{Kind: control.Stopped, Processor: u.decl.Name, Edition: u.serving.number,
+				Expects: b.version, Partition: p, Next: b.state.Held[p].Next}})
+		}
+	}
+	return nil
+}
+
+// stopFrozen says for each owned partition where the serving edition stands: nobody runs it any more.
+func (u *unit) stopFrozen(ctx context.Context) error {
+	b := u.build
+	for p := range u.owned {
+		if _, said := b.state.Stopped[p]; said {
+			continue
+		}
+		next, err := u.frozenAt(ctx, p)
+		if err != nil {
+			return err
+		}
+		if _, err := u.write(ctx, control.Event{Kind: control.Stopped, Edition: u.serving.number, Partition: p, Next: next}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// frozenAt is the committed position of the serving edition in its public inputs, its base where it never committed.
+func (u *unit) frozenAt(ctx context.Context, partition int32) (map[string]int64, error) {
+	base, err := u.serving.baseOf(ctx, partition)
+	if err != nil {
+		return nil, err
+	}
+	offsets, err := u.committedOffsets(ctx, u.serving, partition)
+	if err != nil {
+		return nil, err
+	}
+	next := map[string]int64{}
+	for i, in := range u.serving.inputs {
+		switch {
+		case in.stream.Internal:
+		case offsets[i].Offset >= 0:
+			next[in.stream.Name] = offsets[i].Offset
+		default:
+			next[in.stream.Name] = base[in.stream.Name]
+		}
+	}
+	return next, nil
+}
+
+func (u *unit) committedOffsets(ctx context.Context, ed *edition, partition int32) ([]commitlog.Position, error) {
+	var parts []commitlog.Partition
+	for _, in := range ed.inputs {
+		parts = append(parts, commitlog.Partition{Topic: in.part.Topic, Index: partition})
+	}
+	got, err := u.worker.logc.FetchOffsets(ctx, ed.group, parts)
+	if err != nil {
+		return nil, fmt.Errorf("processor %s: committed offsets of %s: %w", u.decl.Name, ed.group, err)
+	}
+	return got, nil
+}
+
+func (e *edition) internalInputs() bool {
+	for _, in := range e.inputs {
+		if in.stream.Internal {
+			return true
+		}
+	}
+	return false
+}
+
+// dry tells whether an edition has handled its public inputs up to stops and all that its internal streams hold, in every
+// partition, whoever runs it (S-37). With the sources standing still, this stays true once it is.
+func (u *unit) dry(ctx context.Context, ed *edition, stops map[int32]control.Stop) (bool, error) {
+	for p := range u.partitions {
+		committed, err := u.committedOffsets(ctx, ed, p)
+		if err != nil {
+			return false, err
+		}
+		base, err := ed.baseOf(ctx, p)
+		if err != nil {
+			return false, err
+		}
+		for i, in := range ed.inputs {
+			at := committed[i].Offset
+			if at < 0 {
+				at = base[in.stream.Name]
+			}
+			want := stops[p].Next[in.stream.Name]
+			if in.stream.Internal {
+				part := commitlog.Partition{Topic: in.part.Topic, Index: p}
+				end, err := u.worker.logc.Offsets(ctx, []commitlog.Partition{part}, commitlog.End, commitlog.ReadUncommitted)
+				if err != nil {
+					return false, fmt.Errorf("processor %s: end of %v: %w", u.decl.Name, part, err)
+				}
+				want = end[0].Offset
+			}
+			if at < want {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// startBuilding starts the following tasks of the partitions that this worker owns.
+func (u *unit) startBuilding(ctx context.Context) error {
+	b := u.build
+	if b.ed == nil {
+		st, err := u.control.refresh(ctx)
+		if err != nil {
+			return err
+		}
+		p := st.Processor(u.decl.Name)
+		next := p.Editions[b.to]
+		ed := newEdition(u, b.to, true)
+		ed.base = next.Base
+		ed.sameCode = next.Code == p.Editions[next.From].Code
+		if err := ed.prepare(ctx, u.partitions); err != nil {
+			return err
+		}
+		if err := ed.start(u.worker.hard); err != nil {
+			return err
+		}
+		b.ed = ed
+		clear(b.asked)
+		for _, l := range ed.lanes {
+			l.open()
+		}
+	}
+	for p := range u.owned {
+		if _, ready := b.state.Ready[p]; ready || b.tasks[p] != nil {
+			continue
+		}
+		fence, err := u.committedOffsets(ctx, u.serving, p)
+		if err != nil {
+			return err
+		}
+		kept := fence[:0]
+		for _, pos := range fence {
+			if pos.Offset >= 0 {
+				kept = append(kept, pos)
+			}
+		}
+		u.serving.mu.Lock()
+		m := u.serving.mu.member
+		u.serving.mu.Unlock()
+		b.ed.setFence(m, p, kept)
+		t := newTask(b.ed, p, nil)
+		t.follow = newFollower(b.ed, u.serving.number, b.state.Stopped[p].Next)
+		b.tasks[p] = t
+		t.lane.join(t)
+		u.worker.addTask(t)
+		t.start()
+	}
+	return nil
+}
+
+// finishBuilding compares what has arrived at F with what stands there, and lets it say that it is ready.
+func (u *unit) finishBuilding(ctx context.Context) error {
+	b := u.build
+	if b.hung != nil {
+		return u.cancel(ctx, b.to, cut(b.hung.Error(), 512))
+	}
+	for p, t := range b.tasks {
+		if why := t.parkedReason(); why != "" {
+			return u.cancel(ctx, b.to, fmt.Sprintf("partition %d of edition %d stopped: %s", p, b.to, why))
+		}
+	}
+	if b.ed.internalInputs() {
+		if dry, err := u.dry(ctx, b.ed, b.state.Stopped); err != nil || !dry {
+			return err
+		}
+	}
+	for p, t := range b.tasks {
+		if _, ready := b.state.Ready[p]; ready || b.comparing[p] || !t.standsAt(b.state.Stopped[p].Next) {
+			continue
+		}
+		old := u.tasks[p]
+		if !b.frozen && (old == nil || !old.saidStopped()) {
+			continue
+		}
+		b.comparing[p] = true
+		go u.compare(b, p, old, t) // ends with its answer to the inbox; the stores refuse once closed
+	}
+	return nil
+}
+
+// differences kept per task; more are counted.
+const keepDifferences = 10
+
+// compare scans both editions of one partition (S-31) and answers with what the task is to say.
+func (u *unit) compare(b *build, partition int32, old, next *task) {
+	e := control.Event{Kind: control.Ready, Processor: u.decl.Name, Edition: b.to, Expects: b.version, Partition: partition}
+	next.shared.Lock()
+	e.Records, e.Fenced = next.shared.records, next.shared.fenced
+	store := next.shared.store
+	next.shared.Unlock()
+	var err error
+	if old != nil {
+		old.shared.Lock()
+		before := old.shared.store
+		old.shared.Unlock()
+		for i, t := range b.ed.tables {
+			var n int64
+			if n, err = compareTable(before, store, i, t.decl.Name, &e); err != nil {
+				break
+			}
+			e.Entries += n
+		}
+	}
+	u.tell(compared{b, []control.Event{e}, err})
+}
+
+func compareTable(a, b *state.Store, table int, name string, e *control.Event) (int64, error) {
+	d, err := b.Digest(table)
+	if err != nil {
+		return 0, err
+	}
+	err = state.Diff(a, b, table, func(key, va, vb []byte) bool {
+		e.DifferN++
+		if len(e.Differ) < keepDifferences {
+			e.Differ = append(e.Differ, control.Difference{Table: name, Key: append([]byte(nil), key...), Old: clone(va), New: clone(vb)})
+		}
+		return true
+	})
+	return d.Entries, err
+}
+
+// clone keeps at most 1 KiB of a value, and nil apart from empty.
+func clone(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte{}, b[:min(len(b), 1024)]...)
+}
+
+func (u *unit) compared(_ context.Context, m compared) error {
+	b := u.build
+	if b == nil || b != m.build {
+		return nil
+	}
+	for _, e := range m.events {
+		t := b.tasks[e.Partition]
+		switch {
+		case errors.Is(m.err, state.ErrClosed) || t == nil:
+			delete(b.comparing, e.Partition) // a task went away under the comparison: again when it is back
+		case m.err != nil:
+			return fmt.Errorf("processor %s, partition %d: compare editions: %w", u.decl.Name, e.Partition, m.err)
+		default:
+			t.box.post(msgDrained{e})
+		}
+	}
+	return nil
+}
+
+// decide ends a build that is ready everywhere.
+func (u *unit) decide(ctx context.Context) error {
+	b := u.build
+	if n := b.state.Differ(); n > 0 && !b.state.Accept {
+		return u.cancel(ctx, b.to, fmt.Sprintf("%d keys differ from edition %d", n, b.state.From))
+	}
+	if b.state.Hold {
+		return nil
+	}
+	ok, err := u.write(ctx, control.Event{Kind: control.Serving, Edition: b.to})
+	if ok {
+		u.log.Info("edition serves", "edition", b.to)
+	}
+	return err
+}
+
+// revoke takes the tasks of partitions that are not in owned out of the build; nil: all.
+func (b *build) revoke(owned map[int32]bool) (tasks []*task) {
+	if b == nil {
+		return nil
+	}
+	for p, t := range b.tasks {
+		if !owned[p] {
+			tasks = append(tasks, t)
+			delete(b.tasks, p)
+			delete(b.comparing, p)
+			delete(b.asked, p)
+		}
+	}
+	return tasks
+}
+
+// reassigned lets the build commit under the new generation.
+func (b *build) reassigned(m commitlog.Member) {
+	if b.ed == nil {
+		return
+	}
+	b.ed.mu.Lock()
+	b.ed.mu.fence = m
+	b.ed.mu.Unlock()
+	for _, l := range b.ed.lanes {
+		l.open()
+	}
+}

@@ -1,0 +1,127 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/millrun/millrun/internal/clock"
+	"github.com/millrun/millrun/internal/vfs"
+)
+
+// Config says how a Worker runs. The zero value runs every processor with the defaults, but a StateDir is needed as soon as
+// one of them has tables. It is read once, by New.
+type Config struct {
+	// StateDir holds the tables of this worker, below a directory per application. One process at a time owns it. "" is an error
+	// if a processor has tables.
+	StateDir string
+	// Partitions is the width of missing public inputs and outputs, which are then created with it; that number is for ever.
+	// 0: a missing topic is an error.
+	Partitions int
+	// Only names the processors to run here; nil: all. A name that the topology lacks is an error.
+	Only []string
+	// CommitEvery is the time between two commits of a lane that has something to commit. 0: 100 ms. At most a third of
+	// TransactionTimeout.
+	CommitEvery time.Duration
+	// TransactionTimeout is how long the log lets a transaction of this worker stay open after its worker vanished. 0: 10 s.
+	TransactionTimeout time.Duration
+	// BufferBytes bounds the uncommitted effects of this worker. 0: 128 MiB. At half a commit is made early, at the limit tasks
+	// wait.
+	BufferBytes int64
+	// StateMemory bounds what LevelDB's buffers and the caches of all tasks may take, in bytes. 0: 256 MiB.
+	StateMemory int64
+	// FetchBytes bounds what each task has fetched and not handled, in bytes. 0: 4 MiB.
+	FetchBytes int
+	// Lanes is the number of producers per processor edition, and so of transactions that run side by side. 0: the number of
+	// cores, at most one per task.
+	Lanes int
+	// Instance makes the membership in the consumer groups static: a restart within the session timeout moves nothing. "":
+	// dynamic.
+	Instance string
+	// SessionTimeout is the silence after which the group gives this worker's tasks to others. 0: 10 s.
+	SessionTimeout time.Duration
+	// MaxHandlerTime is how long a handler may take for one record before its context is cancelled and the task is parked.
+	// 0: 5 min.
+	MaxHandlerTime time.Duration
+	// MaxAhead is how far a record's event time may lie beyond the clock before it is the record's error. 0: 1 h; negative: no
+	// bound.
+	MaxAhead time.Duration
+	// MaxInputWait is how long a task of several inputs waits for one of them that the log says has records. 0: not at all
+	// beyond the fetch that is under way.
+	MaxInputWait time.Duration
+	// MaxRecordEffectsBytes bounds the table changes and emits of one record; above it is the record's error. 0: 64 MiB.
+	MaxRecordEffectsBytes int64
+	// SwitchByHand lets an edition that was built because Version changed wait for edition.Switch; false: it takes over.
+	SwitchByHand bool
+	// SkipLost goes on, counted, where retention overtook a position; false: the task stops (S-16).
+	SkipLost bool
+	// Logger gets what an operator wants to know. nil: silent.
+	Logger *slog.Logger
+
+	// Clock and FS are seams for the test kit; their types cannot be named outside this module. nil: the machine's.
+	Clock clock.Clock
+	FS    vfs.FS
+}
+
+func (c Config) withDefaults() Config {
+	setDuration := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	setDuration(&c.CommitEvery, 100*time.Millisecond)
+	setDuration(&c.TransactionTimeout, 10*time.Second)
+	setDuration(&c.SessionTimeout, 10*time.Second)
+	setDuration(&c.MaxHandlerTime, 5*time.Minute)
+	setDuration(&c.MaxAhead, time.Hour)
+	if c.BufferBytes == 0 {
+		c.BufferBytes = 128 << 20
+	}
+	if c.StateMemory == 0 {
+		c.StateMemory = 256 << 20
+	}
+	if c.FetchBytes == 0 {
+		c.FetchBytes = 4 << 20
+	}
+	if c.MaxRecordEffectsBytes == 0 {
+		c.MaxRecordEffectsBytes = 64 << 20
+	}
+	if c.Lanes == 0 {
+		c.Lanes = runtime.GOMAXPROCS(0)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System
+	}
+	if c.FS == nil {
+		c.FS = vfs.OS
+	}
+	return c
+}
+
+// validate reports every fault at once.
+func (c Config) validate() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf("worker: Config."+format, args...))
+		}
+	}
+	fault(c.Partitions < 0, "Partitions is %d, want 0 or more", c.Partitions)
+	fault(c.CommitEvery < time.Millisecond, "CommitEvery is %v, want at least 1ms", c.CommitEvery)
+	fault(c.CommitEvery > c.TransactionTimeout/3, "CommitEvery is %v, want at most a third of TransactionTimeout %v",
+		c.CommitEvery, c.TransactionTimeout)
+	fault(c.BufferBytes < 1<<20, "BufferBytes is %d, want at least 1 MiB", c.BufferBytes)
+	fault(c.StateMemory < 1<<20, "StateMemory is %d, want at least 1 MiB", c.StateMemory)
+	fault(c.FetchBytes < 1, "FetchBytes is %d, want at least 1", c.FetchBytes)
+	fault(c.Lanes < 1, "Lanes is %d, want at least 1", c.Lanes)
+	fault(c.SessionTimeout < time.Millisecond, "SessionTimeout is %v, want at least 1ms", c.SessionTimeout)
+	fault(c.MaxHandlerTime < time.Millisecond, "MaxHandlerTime is %v, want at least 1ms", c.MaxHandlerTime)
+	fault(c.MaxInputWait < 0, "MaxInputWait is %v, want 0 or more", c.MaxInputWait)
+	fault(c.MaxRecordEffectsBytes < 1, "MaxRecordEffectsBytes is %d, want at least 1", c.MaxRecordEffectsBytes)
+	return errors.Join(faults...)
+}

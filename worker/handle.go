@@ -1,0 +1,215 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"time"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/decl"
+)
+
+// take handles records of one batch of in until the bound, the end of the batch, a message or a record that stops the task.
+//
+// This is the path that every record goes: no allocation, lock or channel here; one atomic load for the mailbox and the one
+// atomic add that ends a call. The clock was read when the batch came in.
+func (t *task) take(in *input, b bound) {
+	records := in.queue[0].Records
+	t.here(in)
+	ahead := int64(math.MaxInt64)
+	if d := t.ed.unit.worker.config.MaxAhead; d > 0 && t.follow == nil {
+		ahead = t.now.Add(d).UnixMilli()
+	}
+	for in.at < len(records) {
+		r := &records[in.at]
+		if b.time != math.MaxInt64 || b.upTo >= 0 {
+			if b.upTo >= 0 && r.Offset >= b.upTo {
+				return
+			}
+			if at := in.time(); at > b.time || at == b.time && !b.equal {
+				return
+			}
+		}
+		if in.limit >= 0 && r.Offset >= in.limit {
+			return
+		}
+		if !t.handle(in, r, ahead) {
+			return
+		}
+		if t.box.attention.Load() || t.single > 0 {
+			return
+		}
+	}
+	t.pop(in)
+}
+
+// handle takes one record. It returns false when the task cannot go on to the next one now.
+func (t *task) handle(in *input, r *commitlog.Record, ahead int64) bool {
+	if t.hung != nil && t.hung.at == (commitlog.Position{Partition: in.part, Offset: r.Offset}) {
+		err := t.hung.err
+		t.hung = nil
+		goOn := t.failed(in, r, err)
+		t.here(in)
+		return goOn
+	}
+	if t.follow != nil {
+		if d := t.follow.decision(in, r.Offset); d != nil {
+			t.repeat(in, r, d)
+			t.here(in)
+			return true
+		}
+	}
+	t.from, t.record = in, r
+	if err := t.try(in, r, ahead); err != nil {
+		goOn := t.failed(in, r, err)
+		if goOn {
+			t.here(in)
+		}
+		return goOn
+	}
+	t.finished(in, r)
+	return true
+}
+
+// finished lets the effects of a record join the open layer and moves the position over it.
+func (t *task) finished(in *input, r *commitlog.Record) {
+	t.cache.Accept()
+	t.out.accept()
+	t.streamTime = max(t.streamTime, t.run.Meta.StreamTime)
+	t.passed(in, r)
+	t.counts.records++
+	if used := t.cache.OpenBytes() + t.out.open.bytes; used-t.reported > chargeBytes {
+		t.charge(used)
+	}
+}
+
+// chargeBytes is how far the open layer grows before the worker's budget hears of it.
+const chargeBytes = 256 << 10
+
+// passed moves the position over a record.
+func (t *task) passed(in *input, r *commitlog.Record) {
+	in.next = r.Offset + 1
+	in.at++
+	t.since++
+	if t.single > 0 {
+		t.single--
+		t.lastTaken = &commitlog.Position{Partition: in.part, Offset: r.Offset}
+	}
+	t.record = nil
+	t.order.took(in)
+	t.touch()
+}
+
+// try runs the handler for one record. On an error nothing of the record is left.
+func (t *task) try(in *input, r *commitlog.Record, ahead int64) error {
+	err := t.attempt(in, r, ahead)
+	if err == nil && t.cache.StagedBytes()+t.out.size > t.ed.unit.worker.config.MaxRecordEffectsBytes {
+		err = decl.Permanentf("effects of %d bytes: one record may have %d (Config.MaxRecordEffectsBytes)",
+			t.cache.StagedBytes()+t.out.size, t.ed.unit.worker.config.MaxRecordEffectsBytes)
+	}
+	if err != nil {
+		t.cache.Discard()
+		t.out.discard()
+	}
+	return err
+}
+
+func (t *task) attempt(in *input, r *commitlog.Record, ahead int64) (err error) {
+	ts := r.Timestamp
+	if in.stream.EventTime != nil && r.Value != nil {
+		if ts, err = guardTime(in.stream, r.Value); err != nil {
+			return err
+		}
+	}
+	if ts > ahead {
+		return decl.Permanentf("event time %s is more than %v ahead of the clock (Config.MaxAhead)",
+			time.UnixMilli(ts).UTC().Format(time.RFC3339Nano), t.ed.unit.worker.config.MaxAhead)
+	}
+	if in.checks--; in.checks < 0 {
+		if err := t.checkPartition(in, r.Key); err != nil {
+			return err
+		}
+	}
+	t.run.Begin(decl.Meta{Timestamp: ts, StreamTime: max(t.streamTime, ts), Partition: &in.part, Offset: r.Offset,
+		Headers: r.Headers})
+	err = t.call(in, r)
+	if fault := t.run.End(); fault != nil {
+		err = fault
+	}
+	if stale := t.run.Misuse(); stale != nil {
+		err = &stopError{fmt.Errorf("processor %s: %w", t.ed.decl.Name, stale)}
+	}
+	return err
+}
+
+// call crosses into user code. A panic is the record's error, with its stack.
+func (t *task) call(in *input, r *commitlog.Record) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
+	return in.decl.Process(&t.run, r.Key, r.Value)
+}
+
+// guardTime runs a stream's event-time extractor; its panic is the record's error.
+func guardTime(s *decl.Stream, value []byte) (ms int64, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
+	return s.EventTime(value)
+}
+
+// The partitioner of each input is checked for its first records and then now and then (S-68).
+const (
+	checkFirst = 1000
+	checkEvery = 1000
+)
+
+// checkPartition checks that the key belongs to this partition by the stream's partitioner.
+func (t *task) checkPartition(in *input, key []byte) error {
+	in.seen++
+	if in.seen >= checkFirst {
+		in.checks = checkEvery
+	}
+	if in.stream.Unkeyed || key == nil {
+		return nil
+	}
+	n := t.ed.partitions
+	want := in.stream.Partitioner.Partition(key, n)
+	if want == t.partition {
+		return nil
+	}
+	if in.stream.Foreign {
+		t.counts.foreign++
+		return nil
+	}
+	return &stopError{fmt.Errorf("key %q of stream %s is in partition %d, but %s puts it into %d of %d: the producer uses another partitioner; say so with PartitionBy, or count such records with AllowForeignPartitions",
+		key, in.stream.Name, t.partition, in.stream.Partitioner.Name(), want, n)}
+}
+
+// panicError is a panic of user code.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+// stopError stops the task whatever its error policy says: the fault is the program's or the producer's, not the record's.
+type stopError struct{ err error }
+
+func (e *stopError) Error() string { return e.err.Error() }
+
+func (e *stopError) Unwrap() error { return e.err }
+
+var errGoexit = errors.New("the handler ended its goroutine (runtime.Goexit)")

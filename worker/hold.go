@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"github.com/millrun/millrun/internal/control"
+)
+
+// say makes the next commit carry that this task holds, if it does and has not said so.
+func (t *task) say() {
+	if t.holding && !t.heldSaid {
+		t.touch()
+	}
+}
+
+// holdEvent is what a holding task tells with the commit that is being made: where it stands in its public inputs. Without
+// internal inputs it has stopped with that; with them it works those off first.
+func (t *task) holdEvent() (control.Event, bool) {
+	if !t.holding || t.heldSaid || t.follow != nil {
+		return control.Event{}, false
+	}
+	t.heldSaid = true
+	e := control.Event{Kind: control.Stopped, Processor: t.ed.decl.Name, Edition: t.ed.number, Expects: t.holdVersion,
+		Partition: t.partition, Next: map[string]int64{}, Time: t.ed.unit.worker.config.Clock.Now().UnixMilli()}
+	if t.ed.internalInputs() {
+		e.Kind = control.Held
+	}
+	for _, in := range t.inputs {
+		if !in.stream.Internal {
+			e.Next[in.stream.Name] = in.next
+		}
+	}
+	return e, true
+}
+
+// readHold learns from the control topic whether this task's edition was asked to stop: a task that is taken over in the
+// middle of a switch must not pass the point where it said it stopped.
+func (t *task) readHold(st *control.State) {
+	if t.follow != nil {
+		return
+	}
+	p := st.Processor(t.ed.decl.Name)
+	t.holding = p.Build != nil && p.Build.Switch && p.Build.From == t.ed.number
+	t.holdVersion = p.Version
+	t.heldSaid = false
+}
+
+// standsAt tells whether the task has committed everything below the given positions of its public inputs.
+func (t *task) standsAt(next map[string]int64) bool {
+	t.shared.Lock()
+	defer t.shared.Unlock()
+	if t.shared.store == nil {
+		return false
+	}
+	for stream, at := range next {
+		if t.shared.committed[stream] < at {
+			return false
+		}
+	}
+	return true
+}
+
+// saidStopped tells whether the task has committed that it stopped, and its tables hold all of it.
+func (t *task) saidStopped() bool {
+	t.shared.Lock()
+	defer t.shared.Unlock()
+	return t.shared.stopped
+}
+
+func (t *task) parkedReason() string {
+	t.shared.Lock()
+	defer t.shared.Unlock()
+	if t.shared.parked == nil {
+		return ""
+	}
+	return t.shared.parked.Record.String() + ": " + t.shared.parked.Reason
+}

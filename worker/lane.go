@@ -1,0 +1,394 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/clock"
+	"github.com/millrun/millrun/internal/control"
+	"github.com/millrun/millrun/internal/journal"
+	"github.com/millrun/millrun/state"
+)
+
+// lane is the tasks of one processor edition on this worker that share one producer, and so one transaction (S-8). Its
+// goroutine, run, owns everything but the channels.
+//
+// A commit: every task with something to commit answers with its open layer between two records; what the tasks gave goes
+// into one transaction (changelogs, outputs, journal, input offsets); once the log says committed, each task's tables get
+// it as one batch. A task that is inside a long handler answers later and joins a later commit.
+type lane struct {
+	ed    *edition
+	index int
+	log   *slog.Logger
+	tx    commitlog.Transactor
+
+	kicks    chan struct{} // something waits for a commit: set the alarm
+	hurries  chan struct{} // commit now
+	answers  chan *frozen
+	requests chan func()
+	done     chan struct{}
+
+	tasks   map[*task]bool // true: asked, has not answered
+	given   []*frozen      // answers that wait for the commit
+	timer   clock.Timer
+	armed   bool
+	closed  bool // the commit gate: no commits while the group changes generation
+	pending bool // a commit was due while the gate was closed
+	records []commitlog.Record
+	scratch []byte
+}
+
+func newLane(ed *edition, index int) *lane {
+	return &lane{ed: ed, index: index, log: ed.log.With("lane", index),
+		kicks: make(chan struct{}, 1), hurries: make(chan struct{}, 1), answers: make(chan *frozen), requests: make(chan func()),
+		done: make(chan struct{}), tasks: map[*task]bool{}, closed: true}
+}
+
+// kick says that a task has something to commit; hurry that it should not wait. Neither blocks.
+func (l *lane) kick() { signal(l.kicks) }
+
+func (l *lane) hurry() { signal(l.hurries) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// answer gives a task's open layer to the lane.
+func (l *lane) answer(f *frozen) {
+	select {
+	case l.answers <- f:
+	case <-l.done:
+	}
+}
+
+// do runs f on the lane's goroutine and waits for it. It does nothing once the lane has ended.
+func (l *lane) do(f func()) {
+	ran := make(chan struct{})
+	select {
+	case l.requests <- func() { f(); close(ran) }:
+		<-ran
+	case <-l.done:
+	}
+}
+
+func (l *lane) join(t *task)  { l.do(func() { l.tasks[t] = false }) }
+func (l *lane) leave(t *task) { l.do(func() { l.forget(t) }) }
+
+func (l *lane) forget(t *task) {
+	delete(l.tasks, t)
+	kept := l.given[:0]
+	for _, f := range l.given {
+		if f.task != t {
+			kept = append(kept, f)
+		}
+	}
+	l.given = kept
+}
+
+// prepare commits what there is and closes the gate: no transaction spans two generations (S-6).
+func (l *lane) prepare(ctx context.Context) error {
+	var err error
+	l.do(func() {
+		l.commit(ctx)
+		l.closed = true
+	})
+	return err
+}
+
+// open opens the gate with a new generation in the edition.
+func (l *lane) open() {
+	l.do(func() {
+		l.closed = false
+		if l.pending {
+			l.pending = false
+			l.kick()
+		}
+	})
+}
+
+// run owns the lane until ctx ends. The unit starts it and waits for done.
+func (l *lane) run(ctx context.Context) {
+	defer close(l.done)
+	l.timer = l.ed.unit.worker.config.Clock.NewTimer(time.Hour)
+	l.timer.Stop()
+	defer l.timer.Stop()
+	for {
+		select {
+		case <-l.kicks:
+			if !l.armed {
+				l.armed = true
+				l.timer.Reset(l.ed.unit.worker.config.CommitEvery)
+			}
+		case <-l.timer.C():
+			l.armed = false
+			l.commit(ctx)
+		case <-l.hurries:
+			l.commit(ctx)
+		case f := <-l.requests:
+			f()
+		case f := <-l.answers:
+			l.take(f)
+			l.kick()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// take keeps an answer for the next commit.
+func (l *lane) take(f *frozen) {
+	if _, ok := l.tasks[f.task]; !ok {
+		return
+	}
+	l.tasks[f.task] = false
+	if f.position.Commit > 0 {
+		l.given = append(l.given, f)
+	}
+}
+
+// commit runs one commit round.
+func (l *lane) commit(ctx context.Context) {
+	if l.closed {
+		l.pending = true
+		return
+	}
+	l.armed = false
+	l.timer.Stop()
+	l.collect(ctx)
+	if l.closed || len(l.given) == 0 {
+		return
+	}
+	fs := l.given
+	l.given = nil
+	started := l.ed.unit.worker.config.Clock.Now()
+	ends, err := l.write(ctx, fs)
+	if err == nil {
+		l.apply(fs, ends)
+		l.ed.unit.worker.committed(l.ed.unit.worker.config.Clock.Now().Sub(started))
+		return
+	}
+	l.failed(ctx, fs, err)
+}
+
+// collect asks every task for its open layer and waits for the answers of those that are between two records. One that is
+// in a handler answers when it can: the commit does not wait for it longer than patience.
+func (l *lane) collect(ctx context.Context) {
+	waiting := 0
+	for t, asked := range l.tasks {
+		if !asked && !l.gave(t) {
+			l.tasks[t] = true
+			t.box.post(msgFreeze{})
+		}
+		if l.tasks[t] {
+			waiting++
+		}
+	}
+	patience := l.ed.unit.worker.config.Clock.NewTimer(max(l.ed.unit.worker.config.CommitEvery/4, 5*time.Millisecond))
+	defer patience.Stop()
+	for waiting > 0 {
+		select {
+		case f := <-l.answers:
+			l.take(f)
+		case f := <-l.requests:
+			f()
+		case <-patience.C():
+			return
+		case <-ctx.Done():
+			return
+		}
+		waiting = 0
+		for _, asked := range l.tasks {
+			if asked {
+				waiting++
+			}
+		}
+	}
+}
+
+func (l *lane) gave(t *task) bool {
+	for _, f := range l.given {
+		if f.task == t {
+			return true
+		}
+	}
+	return false
+}
+
+// write puts the effects of fs into one transaction.
+func (l *lane) write(ctx context.Context, fs []*frozen) ([]commitlog.Position, error) {
+	for _, f := range fs {
+		if err := l.append(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return l.tx.Commit(ctx, l.ed.offsets(fs)...)
+}
+
+// append sends one task's part: changelogs, outputs, control events, and the journal.
+func (l *lane) append(ctx context.Context, f *frozen) error {
+	now := l.ed.unit.worker.config.Clock.Now().UnixMilli()
+	logs := l.ed.logsOf(f.task.partition)
+	if f.changes != nil {
+		for i := range l.ed.tables {
+			l.records = f.changes.Records(l.records[:0], i, now)
+			if len(l.records) == 0 {
+				continue
+			}
+			if err := l.tx.Append(ctx, logs[i+1], l.records); err != nil {
+				return fmt.Errorf("changelog of %s: %w", l.ed.tables[i].decl.Name, err)
+			}
+		}
+	}
+	for _, list := range f.out.lists {
+		if err := l.tx.Append(ctx, list.part, list.records); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+	}
+	if len(f.events) > 0 {
+		var records []commitlog.Record
+		for _, e := range f.events {
+			records = append(records, commitlog.Record{Key: []byte(e.Processor), Value: control.Append(nil, e), Timestamp: now})
+		}
+		if err := l.tx.Append(ctx, commitlog.Partition{Topic: l.ed.unit.controlTopic}, records); err != nil {
+			return fmt.Errorf("control topic: %w", err)
+		}
+	}
+	if err := l.tx.Append(ctx, logs[0], l.journal(f, now)); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+// journal makes the journal records of one commit.
+func (l *lane) journal(f *frozen, now int64) []commitlog.Record {
+	l.scratch = journal.AppendPosition(l.scratch[:0], &f.position)
+	records := []commitlog.Record{{Key: journal.PositionKey(l.ed.number), Value: l.scratch, Timestamp: now}}
+	if f.order != nil {
+		records = append(records, commitlog.Record{Key: journal.OrderKey(f.order.Number),
+			Value: journal.AppendOrder(nil, f.order), Timestamp: now})
+	}
+	switch {
+	case f.parked != nil:
+		records = append(records, commitlog.Record{Key: journal.ParkedKey(l.ed.number),
+			Value: journal.AppendParked(nil, f.parked), Timestamp: now})
+	case f.unpark:
+		records = append(records, commitlog.Record{Key: journal.ParkedKey(l.ed.number), Timestamp: now})
+	}
+	return records
+}
+
+// apply puts committed effects into the tables, each task's in one batch with how far it goes.
+func (l *lane) apply(fs []*frozen, ends []commitlog.Position) {
+	end := make(map[commitlog.Partition]int64, len(ends))
+	for _, e := range ends {
+		end[e.Partition] = e.Offset
+	}
+	now := l.ed.unit.worker.config.Clock.Now().UnixMilli()
+	for _, f := range fs {
+		t := f.task
+		m := state.Mark{Commit: f.position.Commit, Position: journal.AppendPosition(nil, &f.position),
+			Journal: t.mark.Journal, Changelogs: append([]state.Applied(nil), t.mark.Changelogs...), Time: now}
+		for i, p := range l.ed.logsOf(t.partition) {
+			next, ok := end[p]
+			switch {
+			case !ok:
+			case i == 0:
+				m.Journal.Next = next
+			default:
+				m.Changelogs[i-1].Next = next
+			}
+		}
+		if err := t.store.Apply(f.changes, m); err != nil {
+			if !errors.Is(err, state.ErrClosed) {
+				t.box.post(msgFail{fmt.Errorf("%s: write tables (the log has the commit, a restart replays it): %w", t.name(), err)})
+			}
+			continue
+		}
+		t.mark = m
+		t.box.post(msgCommitted{f})
+		if t.store.BarrierDue() {
+			l.ed.barrier(t)
+		}
+	}
+}
+
+// failed settles a commit that did not succeed, or may have: a new producer epoch first, then each task reads what is
+// committed (S-7). Nothing is retried in the hope that it was not done.
+func (l *lane) failed(ctx context.Context, fs []*frozen, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.log.Warn("commit failed", "error", err)
+	if errors.Is(err, commitlog.ErrFenced) {
+		l.closed = true
+		l.ed.unit.tell(unitFailed{fmt.Errorf("%s lane %d: another worker has this worker's id: %w", l.ed.group, l.index, err)})
+		return
+	}
+	if rerr := l.renew(ctx); rerr != nil {
+		l.closed = true
+		if ctx.Err() == nil {
+			l.ed.unit.tell(unitFailed{fmt.Errorf("%s lane %d: new producer epoch after %v: %w", l.ed.group, l.index, err, rerr)})
+		}
+		return
+	}
+	if errors.Is(err, commitlog.ErrNotMember) {
+		l.closed = true // until the group has assigned anew
+		l.pending = true
+		l.ed.unit.tell(membershipLost{})
+	}
+	culprits := l.culprits(fs, err)
+	for _, f := range fs {
+		m := msgReload{cause: err}
+		if culprits[f.task] {
+			m.single = errors.Is(err, commitlog.ErrTooLarge) || errors.Is(err, commitlog.ErrInvalidRecord)
+			m.park = !m.single
+		}
+		f.task.box.post(m)
+	}
+}
+
+// culprits finds the tasks whose part the log refused: those that wrote to the partition that the error names.
+func (l *lane) culprits(fs []*frozen, err error) map[*task]bool {
+	var pe *commitlog.PartitionError
+	if !errors.As(err, &pe) || errors.Is(err, commitlog.ErrUnavailable) || errors.Is(err, commitlog.ErrUnknownOutcome) {
+		return nil
+	}
+	found := map[*task]bool{}
+	for _, f := range fs {
+		for i, p := range l.ed.logsOf(f.task.partition) {
+			if p == pe.Partition && (i == 0 || f.changes != nil) {
+				found[f.task] = true
+			}
+		}
+		for _, list := range f.out.lists {
+			if list.part == pe.Partition {
+				found[f.task] = true
+			}
+		}
+	}
+	return found
+}
+
+// renew takes a new producer epoch, with patience while the log is away.
+func (l *lane) renew(ctx context.Context) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := l.tx.Renew(ctx)
+		if err == nil || !errors.Is(err, commitlog.ErrUnavailable) {
+			return err
+		}
+		timer := l.ed.unit.worker.config.Clock.NewTimer(wait)
+		select {
+		case <-timer.C():
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package worker
+
+import (
+	"math"
+
+	"github.com/millrun/millrun/internal/journal"
+)
+
+// bound says how far a task may take from the input that was picked before it must pick again.
+type bound struct {
+	time  int64 // records above it wait; math.MaxInt64: none
+	equal bool  // records of exactly that time may be taken (declared earlier)
+	upTo  int64 // offset; -1: none
+}
+
+var unbounded = bound{time: math.MaxInt64, equal: true, upTo: -1}
+
+// pick chooses the input to take from (S-23): the lowest event time of the records in hand, ties by declared order. An
+// input with nothing in hand is waited for only while the log is known to hold records for it. nil: nothing can be taken
+// before more is fetched.
+func (t *task) pick() (*input, bound) {
+	if t.follow != nil {
+		return t.follow.pick(t)
+	}
+	return t.pickByTime(func(in *input) bool { return !(t.holding && !in.stream.Internal) })
+}
+
+// pickByTime picks among the inputs that may be taken from.
+func (t *task) pickByTime(may func(*input) bool) (*input, bound) {
+	if len(t.inputs) == 1 {
+		in := t.inputs[0]
+		if t.settleHead(in) && may(in) {
+			return in, unbounded
+		}
+		return nil, unbounded
+	}
+	var best *input
+	bestTime, second, secondAt := int64(0), int64(math.MaxInt64), 0
+	bestAt := 0
+	for i, in := range t.inputs {
+		if !may(in) {
+			continue
+		}
+		if !t.settleHead(in) {
+			if in.read < in.high && !in.closed() {
+				return nil, unbounded // its next record is on the way and may be the older one
+			}
+			continue
+		}
+		at := in.time()
+		switch {
+		case best == nil:
+			best, bestTime, bestAt = in, at, i
+		case at < bestTime:
+			second, secondAt = bestTime, bestAt
+			best, bestTime, bestAt = in, at, i
+		case at < second:
+			second, secondAt = at, i
+		}
+	}
+	if best == nil {
+		return nil, unbounded
+	}
+	return best, bound{time: second, equal: bestAt < secondAt || second == math.MaxInt64, upTo: -1}
+}
+
+// settleHead lets go of finished batches and tells whether a record is in hand that may be taken.
+func (t *task) settleHead(in *input) bool {
+	for len(in.queue) > 0 && in.at >= len(in.queue[0].Records) {
+		t.pop(in)
+	}
+	return in.ready() && (in.limit < 0 || in.head().Offset < in.limit)
+}
+
+// recorder notes the order in which a task takes from several public inputs, and what it decides (S-24, S-26).
+type recorder struct {
+	several   bool // more than one public input
+	last      *input
+	entry     journal.Order
+	index     map[*input]int
+	recording bool
+}
+
+// begin starts an entry at the inputs' present positions. Internal inputs are not part of it.
+func (o *recorder) begin(inputs []*input) {
+	o.entry = journal.Order{}
+	o.last = nil
+	o.index = map[*input]int{}
+	for _, in := range inputs {
+		if in.stream.Internal {
+			continue
+		}
+		o.index[in] = len(o.entry.Names)
+		o.entry.Names = append(o.entry.Names, in.stream.Name)
+		o.entry.From = append(o.entry.From, in.next)
+	}
+	o.several = len(o.entry.Names) > 1
+	o.recording = true
+}
+
+// took notes that in was taken up to in.next.
+func (o *recorder) took(in *input) {
+	if !o.several || !o.recording || in.stream.Internal {
+		return
+	}
+	if o.last == in {
+		o.entry.Runs[len(o.entry.Runs)-1].UpTo = in.next
+		return
+	}
+	o.last = in
+	o.entry.Runs = append(o.entry.Runs, journal.Run{Input: o.index[in], UpTo: in.next})
+}
+
+// decided notes that a record was not handled in the normal way.
+func (o *recorder) decided(in *input, offset int64, kind journal.Kind, reason string) {
+	if !o.recording || in.stream.Internal {
+		return
+	}
+	o.entry.Decisions = append(o.entry.Decisions,
+		journal.Decision{Input: o.index[in], Offset: offset, Kind: kind, Reason: cut(reason, 1024)})
+}
+
+// take ends the entry; nil when there is nothing to say. The next one begins where it ends.
+func (o *recorder) take(inputs []*input, number int64) *journal.Order {
+	if !o.recording || len(o.entry.Runs) == 0 && len(o.entry.Decisions) == 0 {
+		return nil
+	}
+	e := o.entry
+	e.Number = number
+	o.begin(inputs)
+	return &e
+}
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}

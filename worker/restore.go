@@ -1,0 +1,426 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/journal"
+	"github.com/millrun/millrun/state"
+)
+
+// open takes the task over, in the order of S-4. The unit has joined the group before; the lane's transactor is open, so what
+// this worker's predecessor left undecided is decided; stable offsets come first, then the unit reads the control topic,
+// then the ends of journal and changelogs, then what is committed below them.
+func (t *task) open() error {
+	store, err := state.Open(t.ed.storeConfig(t.partition, t.log))
+	if err != nil {
+		return fmt.Errorf("%s: open tables: %w", t.name(), err)
+	}
+	t.store = store
+	t.shared.Lock()
+	t.shared.store = store
+	t.shared.Unlock()
+	if why := store.Moved(); why != "" {
+		t.ed.unit.worker.moved.Add(1)
+		t.log.Warn("tables could not be trusted and are built anew from the changelog", "reason", why)
+	}
+	t.cache = state.NewCache(store, t.ed.cacheBytes)
+	t.reader, err = t.ed.unit.worker.logc.OpenReader(t.ctx, commitlog.ReaderConfig{BufferBytes: t.ed.unit.worker.config.FetchBytes})
+	if err != nil {
+		return fmt.Errorf("%s: open reader: %w", t.name(), err)
+	}
+	for i := range t.ed.inputs {
+		in := t.ed.inputs[i]
+		in.part = commitlog.Partition{Topic: in.part.Topic, Index: t.partition}
+		t.inputs = append(t.inputs, &in)
+	}
+	return t.takeOver()
+}
+
+// reload goes back to what is committed after a failed commit (S-6, S-7): nothing in memory is believed.
+func (t *task) reload(m msgReload) error {
+	t.setPhase(Restoring)
+	t.singleOut(m)
+	t.dropQueues()
+	t.cache.Rollback()
+	t.out.clear()
+	t.frozen, t.dirty, t.events, t.parkedNew, t.unparkNew = nil, false, nil, nil, false
+	t.giveUp()
+	t.parked, t.heldSaid, t.drained = nil, false, false
+	t.ed.unit.worker.budget.add(-t.reported)
+	t.reported = 0
+	for _, in := range t.inputs {
+		t.reader.Drop(in.part)
+	}
+	return t.takeOver()
+}
+
+// singleOut prepares to find the record that the log refused (S-10): the records of the failed commit are committed one by
+// one; when a commit of one record is refused, that record fails with what the log said.
+func (t *task) singleOut(m msgReload) {
+	handled := t.since
+	if t.frozen != nil {
+		handled += t.frozen.records
+	}
+	t.since, t.hung = 0, nil
+	switch {
+	case !m.single:
+		t.single = 0
+	case handled > 1 || t.lastTaken == nil:
+		t.single = handled + 1
+	default:
+		t.single = 1
+		t.hung = &hang{at: *t.lastTaken, err: &decl.PermanentError{Err: m.cause}}
+	}
+	t.parkAfter = nil
+	if m.park {
+		t.parkAfter = m.cause
+	}
+}
+
+func (t *task) takeOver() error {
+	t.opened = false
+	stable, err := t.stableOffsets()
+	if err != nil {
+		return err
+	}
+	st, err := t.ed.unit.control.refresh(t.ctx)
+	if err != nil {
+		return err
+	}
+	t.readHold(st)
+	pos, err := t.restore()
+	if err != nil {
+		return err
+	}
+	if err := t.place(pos, stable); err != nil {
+		return err
+	}
+	if t.follow != nil {
+		if err := t.follow.begin(t); err != nil {
+			return err
+		}
+	}
+	t.order.begin(t.inputs)
+	t.order.recording = t.follow == nil
+	for _, in := range t.inputs {
+		end, err := t.offset(in.part, commitlog.End)
+		if err != nil {
+			return err
+		}
+		in.high = end
+		t.reader.Seek(in.part, in.next)
+	}
+	t.now = t.ed.unit.worker.config.Clock.Now()
+	t.opened = true
+	if t.parkAfter != nil {
+		t.park(nil, nil, t.parkAfter)
+		t.parkAfter = nil
+	}
+	t.say()
+	return nil
+}
+
+// stableOffsets are the group's committed offsets by input, -1 where none.
+func (t *task) stableOffsets() ([]int64, error) {
+	parts := make([]commitlog.Partition, len(t.inputs))
+	for i, in := range t.inputs {
+		parts[i] = in.part
+	}
+	got, err := t.ed.unit.worker.logc.FetchOffsets(t.ctx, t.ed.group, parts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: committed offsets: %w", t.name(), err)
+	}
+	offsets := make([]int64, len(parts))
+	for i := range got {
+		offsets[i] = got[i].Offset
+	}
+	return offsets, nil
+}
+
+// restore brings the tables to the high watermark of their changelogs and finds the journal's position, nil if it has none.
+func (t *task) restore() (*journal.Position, error) {
+	logs := t.ed.logsOf(t.partition) // the journal first, then the changelogs in table order
+	w := t.ed.unit.worker
+	ends, err := w.logc.Offsets(t.ctx, logs, commitlog.End, commitlog.ReadUncommitted)
+	if err != nil {
+		return nil, fmt.Errorf("%s: ends of journal and changelogs: %w", t.name(), err)
+	}
+	starts, err := w.logc.Offsets(t.ctx, logs, commitlog.Start, commitlog.ReadUncommitted)
+	if err != nil {
+		return nil, fmt.Errorf("%s: starts of journal and changelogs: %w", t.name(), err)
+	}
+	if err := t.distrust(logs, starts, ends); err != nil {
+		return nil, err
+	}
+	r := restoring{task: t, logs: logs, ends: ends, mark: t.store.Mark()}
+	if r.mark.Changelogs == nil {
+		r.mark.Changelogs = make([]state.Applied, len(logs)-1)
+	}
+	if len(r.mark.Position) > 0 {
+		p, err := journal.ParsePosition(r.mark.Position)
+		if err != nil {
+			return nil, fmt.Errorf("%s: position in the store: %w", t.name(), err)
+		}
+		r.position = &p
+	}
+	if err := r.run(t.ctx, starts); err != nil {
+		return nil, err
+	}
+	return r.position, nil
+}
+
+// distrust rejects a store that does not match its logs (S-12): it holds what the log does not have, or what the log forgot.
+func (t *task) distrust(logs []commitlog.Partition, starts, ends []commitlog.Position) error {
+	mark, last := t.store.Mark(), t.store.Last()
+	reason := ""
+	for i := range logs {
+		var at, newest state.Applied
+		if i == 0 {
+			at, newest = mark.Journal, last.Journal
+		} else if i-1 < len(mark.Changelogs) {
+			at = mark.Changelogs[i-1]
+			if i-1 < len(last.Changelogs) {
+				newest = last.Changelogs[i-1]
+			}
+		}
+		switch {
+		case max(at.Next, newest.Next) > ends[i].Offset:
+			reason = fmt.Sprintf("the store is at %d of %v, which ends at %d", max(at.Next, newest.Next), logs[i], ends[i].Offset)
+		case at.Next > 0 && at.Next < starts[i].Offset:
+			reason = fmt.Sprintf("the store is at %d of %v, which begins at %d", at.Next, logs[i], starts[i].Offset)
+		}
+	}
+	if keep := t.ed.deleteRetention / 2; reason == "" && keep > 0 && mark.Time > 0 {
+		if age := t.ed.unit.worker.config.Clock.Now().Sub(time.UnixMilli(mark.Time)); age > keep && behind(mark, ends) {
+			reason = fmt.Sprintf("the store is %v old and the changelogs forget deletions after %v", age.Round(time.Second), 2*keep)
+		}
+	}
+	if reason == "" {
+		return nil
+	}
+	t.log.Warn("tables do not match their changelogs and are built anew", "reason", reason)
+	t.ed.unit.worker.moved.Add(1)
+	if err := t.store.Reject(reason); err != nil {
+		return fmt.Errorf("%s: move tables aside (%s): %w", t.name(), reason, err)
+	}
+	t.cache.Rollback()
+	return nil
+}
+
+// behind tells whether the changelogs hold more than the store; a marker at the end does not count.
+func behind(m state.Mark, ends []commitlog.Position) bool {
+	for i, a := range m.Changelogs {
+		if a.Next+1 < ends[i+1].Offset {
+			return true
+		}
+	}
+	return false
+}
+
+// restoring reads journal and changelogs of one task up to their ends.
+type restoring struct {
+	task     *task
+	logs     []commitlog.Partition
+	ends     []commitlog.Position
+	mark     state.Mark
+	position *journal.Position
+	next     []int64
+}
+
+func (r *restoring) run(ctx context.Context, starts []commitlog.Position) error {
+	t := r.task
+	reader, err := t.ed.unit.worker.logc.OpenReader(ctx, commitlog.ReaderConfig{BufferBytes: t.ed.unit.worker.config.FetchBytes})
+	if err != nil {
+		return fmt.Errorf("%s: open reader: %w", t.name(), err)
+	}
+	defer reader.Close()
+	t.box.setPoke(reader.Wake)
+	defer t.box.setPoke(nil)
+	open := 0
+	total := int64(0)
+	r.next = make([]int64, len(r.logs))
+	for i, p := range r.logs {
+		r.next[i] = max(r.applied(i).Next, starts[i].Offset)
+		if i == 0 && r.position == nil {
+			r.next[i] = starts[i].Offset
+		}
+		total += max(0, r.ends[i].Offset-r.next[i])
+		if r.next[i] < r.ends[i].Offset {
+			reader.Seek(p, r.next[i])
+			open++
+		}
+	}
+	t.progress(0, total)
+	for done := int64(0); open > 0; {
+		if t.box.attention.Load() {
+			if err := t.interrupted(); err != nil {
+				return err
+			}
+		}
+		b, err := reader.Poll(ctx, pollWait)
+		if err != nil {
+			return fmt.Errorf("%s: restore: %w", t.name(), err)
+		}
+		if b == nil {
+			continue
+		}
+		i := r.find(b.Partition)
+		before := r.next[i]
+		err = r.apply(i, b)
+		b.Release()
+		if err != nil {
+			return fmt.Errorf("%s: restore from %v: %w", t.name(), r.logs[i], err)
+		}
+		done += min(r.next[i], r.ends[i].Offset) - before
+		t.progress(done, total)
+		if r.next[i] >= r.ends[i].Offset {
+			reader.Drop(r.logs[i])
+			open--
+		}
+	}
+	return r.finish()
+}
+
+func (r *restoring) find(p commitlog.Partition) int {
+	for i := range r.logs {
+		if r.logs[i] == p {
+			return i
+		}
+	}
+	panic("worker: a reader gave a partition it was not asked for: " + p.Topic)
+}
+
+func (r *restoring) applied(i int) *state.Applied {
+	if i == 0 {
+		return &r.mark.Journal
+	}
+	return &r.mark.Changelogs[i-1]
+}
+
+func (r *restoring) apply(i int, b *commitlog.Batch) error {
+	a := r.applied(i)
+	if a.Next > 0 && b.Epoch < a.Epoch && len(b.Records) > 0 {
+		return fmt.Errorf("%w: leader epoch %d after %d: another history; delete the task's directory to build it anew", commitlog.ErrCorrupt, b.Epoch, a.Epoch)
+	}
+	if i > 0 {
+		if err := r.task.store.Restore(i-1, b.Records); err != nil {
+			return err
+		}
+	} else if err := r.journal(b); err != nil {
+		return err
+	}
+	if len(b.Records) > 0 {
+		r.mark.Time = max(r.mark.Time, b.Records[len(b.Records)-1].Timestamp)
+	}
+	r.next[i] = b.Next
+	a.Next, a.Epoch = b.Next, max(a.Epoch, b.Epoch)
+	return nil
+}
+
+// journal looks for this edition's position, and whether the task is parked.
+func (r *restoring) journal(b *commitlog.Batch) error {
+	t := r.task
+	for i := range b.Records {
+		rec := &b.Records[i]
+		if len(rec.Key) == 0 || rec.Key[0] == 'o' {
+			continue
+		}
+		e, err := journal.Parse(rec.Key, rec.Value)
+		if err != nil {
+			return fmt.Errorf("offset %d: %w", rec.Offset, err)
+		}
+		if e.Position != nil && e.Edition == t.ed.number {
+			r.position = e.Position
+			r.mark.Position = append([]byte(nil), rec.Value...)
+			r.mark.Commit = e.Position.Commit
+		}
+	}
+	return nil
+}
+
+// finish writes what was restored together with how far it goes.
+func (r *restoring) finish() error {
+	t := r.task
+	if err := t.store.Commit(r.mark); err != nil {
+		return fmt.Errorf("%s: write restored tables: %w", t.name(), err)
+	}
+	t.cache.Rollback()
+	t.mark = r.mark
+	return nil
+}
+
+func (t *task) progress(done, total int64) {
+	t.shared.Lock()
+	t.shared.restored, t.shared.toRestore = done, total
+	t.shared.Unlock()
+}
+
+// interrupted looks at messages that come during a restore: a stop or a failure ends it; the rest waits.
+func (t *task) interrupted() error {
+	var later []any
+	var err error
+	for _, m := range t.box.take() {
+		switch m := m.(type) {
+		case msgStop:
+			err = errStopped
+		case msgFail:
+			err = m.err
+		case msgFreeze:
+			t.lane.answer(&frozen{task: t})
+		default:
+			later = append(later, m)
+		}
+	}
+	t.box.mu.Lock()
+	t.box.mu.queue = append(later, t.box.mu.queue...)
+	t.box.mu.Unlock()
+	if len(later) > 0 {
+		t.box.late = true
+	}
+	return err
+}
+
+var errStopped = errors.New("stopped during restore")
+
+// place decides where the task goes on (S-11): where the journal and the group agree, at the base on a first start.
+func (t *task) place(pos *journal.Position, stable []int64) error {
+	if pos == nil {
+		pos = &journal.Position{StreamTime: -1}
+	}
+	t.commit, t.streamTime, t.orders = pos.Commit, pos.StreamTime, pos.Orders
+	base, err := t.ed.baseOf(t.ctx, t.partition)
+	if err != nil {
+		return err
+	}
+	for i, in := range t.inputs {
+		journaled := pos.Next(in.stream.Name)
+		switch {
+		case journaled >= 0 && stable[i] >= 0 && journaled != stable[i]:
+			return fmt.Errorf("%s: input %v: the group's committed offset is %d, the journal says %d: somebody moved the group's offsets; put them back, or rebuild the processor as a new edition",
+				t.name(), in.part, stable[i], journaled)
+		case journaled >= 0:
+			in.next = journaled
+		case stable[i] >= 0 && pos.Commit > 0:
+			in.next = stable[i]
+		case stable[i] >= 0:
+			return fmt.Errorf("%s: input %v: the group has the committed offset %d, but the journal knows no position: the journal topic %s lost data or was made anew",
+				t.name(), in.part, stable[i], t.ed.journal)
+		default:
+			in.next = base[in.stream.Name]
+		}
+		in.read, in.limit, in.checks, in.seen = in.next, -1, 0, 0
+	}
+	t.shared.Lock()
+	for _, in := range t.inputs {
+		t.shared.committed[in.stream.Name] = in.next
+	}
+	t.shared.commits = t.commit
+	t.shared.parked = nil
+	t.shared.Unlock()
+	return nil
+}

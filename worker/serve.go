@@ -1,0 +1,368 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/worker/internal/member"
+)
+
+// serve runs the tasks of an edition, and those of a build beside it, until ctx ends (nil), another edition serves
+// (errSwitched), or something fails.
+func (u *unit) serve(ctx context.Context, ed *edition) error {
+	u.serving, u.build, u.assignedOnce = ed, nil, false
+	defer u.settle(false)
+	if err := ed.start(u.worker.hard); err != nil {
+		return err
+	}
+	defer ed.close()
+	m, err := u.newMember(ed)
+	if err != nil {
+		return err
+	}
+	membership, leave := context.WithCancel(u.worker.hard)
+	watching, unwatch := context.WithCancel(u.worker.hard)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { u.tell(memberEnded{m.Run(membership)}) }) // waited for below
+	helpers.Go(func() { u.watchControl(watching) })
+	helpers.Go(func() { u.watchCommits(watching) })
+	err = u.loop(ctx, ed)
+	u.stopAll(err != nil && !errors.Is(err, errSwitched))
+	leave()
+	unwatch()
+	u.drainInbox(&helpers)
+	return err
+}
+
+// drainInbox answers what helpers still ask while they end.
+func (u *unit) drainInbox(helpers *sync.WaitGroup) {
+	gone := make(chan struct{})
+	go func() { helpers.Wait(); close(gone) }() // ends with the helpers, which this function waits for
+	for {
+		select {
+		case m := <-u.inbox:
+			if h, ok := m.(hook); ok {
+				h.done <- nil
+			}
+		case <-gone:
+			return
+		}
+	}
+}
+
+func (u *unit) newMember(ed *edition) (*member.Member, error) {
+	var topics []string
+	for _, in := range ed.inputs {
+		topics = append(topics, in.part.Topic)
+	}
+	return member.New(member.Config{
+		Groups: u.worker.logc, Clock: u.worker.config.Clock, Group: ed.group, Topics: topics, Partitions: ed.partitions,
+		Instance: u.worker.config.Instance, WorkerID: u.worker.id, SessionTimeout: u.worker.config.SessionTimeout,
+		UserData: func() member.UserData { return member.UserData{Edition: uint32(ed.number)} },
+		Random:   rand.Uint64, Logger: ed.log, Hooks: hooks{u},
+	})
+}
+
+// hooks lets the membership's goroutine ask the unit's.
+type hooks struct{ u *unit }
+
+func (h hooks) ask(ctx context.Context, f func(ctx context.Context) error) error {
+	q := hook{run: f, ctx: ctx, done: make(chan error, 1)}
+	h.u.tell(q)
+	select {
+	case err := <-q.done:
+		return err
+	case <-h.u.ended:
+		return nil
+	}
+}
+
+// Prepare implements member.Hooks: commit, then close the gates (S-6).
+func (h hooks) Prepare(ctx context.Context) error { return h.ask(ctx, h.u.closeGates) }
+
+// Assigned implements member.Hooks.
+func (h hooks) Assigned(ctx context.Context, a member.Assignment) error {
+	return h.ask(ctx, func(ctx context.Context) error { return h.u.assigned(ctx, a) })
+}
+
+// Lost implements member.Hooks: nothing of this worker may be committed any more.
+func (h hooks) Lost() {
+	_ = h.ask(context.Background(), func(context.Context) error { h.u.lost(); return nil }) // losing cannot fail
+}
+
+// loop is the unit's one loop.
+func (u *unit) loop(ctx context.Context, ed *edition) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-u.inbox:
+			if err := u.hear(ctx, m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (u *unit) hear(ctx context.Context, m any) error {
+	switch m := m.(type) {
+	case hook:
+		m.done <- m.run(m.ctx)
+	case memberEnded:
+		if ctx.Err() == nil {
+			return fmt.Errorf("processor %s: membership in group %s ended: %w", u.decl.Name, u.serving.group, m.err)
+		}
+	case unitFailed:
+		return m.err
+	case membershipLost: // the heartbeat finds out by itself; the lane's gate is closed until then
+	case controlMoved:
+		return u.controlMoved(ctx)
+	case commitsMoved:
+		if u.build != nil {
+			return u.buildMoved(ctx)
+		}
+	case compared:
+		return u.compared(ctx, m)
+	case taskHung:
+		u.replace(m.task, m.hang)
+	case taskEnded:
+		return u.taskEnded(m)
+	}
+	return nil
+}
+
+// taskEnded hears of a task that is over though nobody stopped it.
+func (u *unit) taskEnded(m taskEnded) error {
+	if u.tasks[m.task.partition] == m.task {
+		delete(u.tasks, m.task.partition)
+	}
+	if m.err == nil || errors.Is(m.err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("processor %s, partition %d: %w", u.decl.Name, m.task.partition, m.err)
+}
+
+func (u *unit) lanes() []*lane {
+	lanes := append([]*lane(nil), u.serving.lanes...)
+	if u.build != nil && u.build.ed != nil {
+		lanes = append(lanes, u.build.ed.lanes...)
+	}
+	return lanes
+}
+
+func (u *unit) closeGates(ctx context.Context) error {
+	for _, l := range u.lanes() {
+		if err := l.prepare(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// assigned takes a new generation: tasks that are no longer ours end, those that stay are checked (S-6), new ones start.
+func (u *unit) assigned(ctx context.Context, a member.Assignment) error {
+	owned := map[int32]bool{}
+	for _, p := range a.Partitions {
+		owned[p] = true
+	}
+	u.owned, u.assignedOnce = owned, true
+	u.log.Info("partitions assigned", "generation", a.Member.Generation, "partitions", a.Partitions)
+	var revoked []*task
+	for p, t := range u.tasks {
+		if !owned[p] {
+			revoked = append(revoked, t)
+			delete(u.tasks, p)
+		}
+	}
+	revoked = append(revoked, u.build.revoke(owned)...)
+	abandon(revoked)
+	u.serving.setMember(a.Member)
+	if err := u.checkKept(ctx); err != nil {
+		return err
+	}
+	st, err := u.control.refresh(ctx)
+	if err != nil {
+		return err
+	}
+	if p := st.Processor(u.decl.Name); p.Build == nil || !p.Build.Frozen {
+		for _, p := range a.Partitions {
+			if u.tasks[p] == nil {
+				u.startTask(p, nil)
+			}
+		}
+	}
+	for _, l := range u.serving.lanes {
+		l.open()
+	}
+	if u.build != nil {
+		u.build.reassigned(a.Member)
+	}
+	return u.controlMoved(ctx)
+}
+
+func (u *unit) startTask(partition int32, hung *hang) {
+	t := newTask(u.serving, partition, hung)
+	u.tasks[partition] = t
+	t.lane.join(t)
+	u.worker.addTask(t)
+	t.start()
+}
+
+// checkKept compares each kept task's position with the group's: another worker may have had the partition in between.
+func (u *unit) checkKept(ctx context.Context) error {
+	for _, t := range u.tasks {
+		var parts []commitlog.Partition
+		for _, in := range u.serving.inputs {
+			parts = append(parts, commitlog.Partition{Topic: in.part.Topic, Index: t.partition})
+		}
+		got, err := u.worker.logc.FetchOffsets(ctx, u.serving.group, parts)
+		if err != nil {
+			return fmt.Errorf("processor %s: committed offsets: %w", u.decl.Name, err)
+		}
+		for i, in := range u.serving.inputs {
+			t.shared.Lock()
+			have, known := t.shared.committed[in.stream.Name]
+			t.shared.Unlock()
+			if known && got[i].Offset >= 0 && got[i].Offset != have {
+				t.box.post(msgReload{cause: fmt.Errorf("the group's offset of %v is %d, this worker's %d: another worker had the partition", parts[i], got[i].Offset, have)})
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// lost drops everything: the group has given this worker's partitions to others.
+func (u *unit) lost() {
+	u.log.Warn("membership lost, its tasks start over when the group assigns them again")
+	for _, l := range u.lanes() {
+		l.do(func() { l.closed = true })
+	}
+	var all []*task
+	for p, t := range u.tasks {
+		all = append(all, t)
+		delete(u.tasks, p)
+	}
+	u.owned = map[int32]bool{}
+	abandon(append(all, u.build.revoke(nil)...))
+}
+
+// abandon ends tasks without a commit and waits for them. One whose handler does not return is left to itself: it can
+// touch nothing any more.
+func abandon(tasks []*task) {
+	for _, t := range tasks {
+		t.cancel()
+		t.run.Cancel(t.run.Call(), context.Canceled)
+		t.box.post(msgFail{context.Canceled})
+	}
+	for _, t := range tasks {
+		t.wait(handlerGrace)
+	}
+}
+
+// handlerGrace is how long a cancelled handler has to return before its task is given up.
+const handlerGrace = 5 * time.Second
+
+// stopAll ends all tasks: by a last commit, or at once when failed is set.
+func (u *unit) stopAll(failed bool) {
+	var all []*task
+	for p, t := range u.tasks {
+		all = append(all, t)
+		delete(u.tasks, p)
+	}
+	all = append(all, u.build.revoke(nil)...)
+	if failed {
+		abandon(all)
+	} else {
+		for _, t := range all {
+			t.box.post(msgStop{})
+		}
+		u.waitStopped(all)
+	}
+	if u.build != nil && u.build.ed != nil {
+		u.build.ed.close()
+	}
+	u.build = nil
+}
+
+// waitStopped waits for tasks that finish by themselves, answering those who ask meanwhile. When the log fails, or handlers
+// do not return, they are abandoned.
+func (u *unit) waitStopped(tasks []*task) {
+	patience := u.worker.config.Clock.NewTimer(handlerGrace + 2*u.worker.config.CommitEvery)
+	defer patience.Stop()
+	for _, t := range tasks {
+		for waiting := true; waiting; {
+			select {
+			case <-t.done:
+				waiting = false
+			case m := <-u.inbox:
+				switch m := m.(type) {
+				case hook:
+					m.done <- errStopping
+				case unitFailed, memberEnded, membershipLost:
+					abandon(tasks)
+				}
+			case <-patience.C():
+				abandon(tasks)
+			}
+		}
+	}
+}
+
+var errStopping = errors.New("worker: stopping")
+
+// watchControl tells the unit when something was written to the control topic.
+func (u *unit) watchControl(ctx context.Context) {
+	r, err := u.worker.logc.OpenReader(ctx, commitlog.ReaderConfig{BufferBytes: 1 << 20, BatchBytes: 64 << 10})
+	if err != nil {
+		u.tell(unitFailed{fmt.Errorf("watch control topic: %w", quietly(ctx, err))})
+		return
+	}
+	defer r.Close()
+	p := commitlog.Partition{Topic: u.controlTopic}
+	end, err := u.worker.logc.Offsets(ctx, []commitlog.Partition{p}, commitlog.End, commitlog.ReadCommitted)
+	if err != nil {
+		if ctx.Err() == nil {
+			u.tell(unitFailed{fmt.Errorf("watch control topic: %w", err)})
+		}
+		return
+	}
+	r.Seek(p, end[0].Offset)
+	u.tell(controlMoved{}) // what came before the watch began
+	for {
+		b, err := r.Poll(ctx, pollWait)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			u.tell(unitFailed{fmt.Errorf("watch control topic: %w", err)})
+			return
+		case b != nil:
+			moved := len(b.Records) > 0
+			b.Release()
+			if moved {
+				u.tell(controlMoved{})
+			}
+		}
+	}
+}
+
+// watchCommits tells the unit when tasks have committed, so that a build sees how far they are.
+func (u *unit) watchCommits(ctx context.Context) {
+	for {
+		moved := u.worker.news()
+		select {
+		case <-moved:
+			u.tell(commitsMoved{})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+var _ member.Hooks = hooks{}

@@ -1,0 +1,171 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/millrun/millrun/commitlog"
+)
+
+// ErrStopped is returned by Settled, wrapped, when a task stands still and will not get there.
+var ErrStopped = errors.New("worker: a task has stopped")
+
+// Settled returns when everything that the inputs of this worker's processors held at the call, and everything these records
+// caused in internal streams and in topics that one processor writes and another one reads, is handled and committed. It
+// asks for early commits. Where records keep coming in, what they cause is waited for too, as long as ctx lasts. A task that
+// stands at a record ends the wait with an error that wraps ErrStopped and says where; a Run that has ended, with its error.
+func (w *Worker) Settled(ctx context.Context) error {
+	w.settling.Add(1)
+	defer w.settling.Add(-1)
+	targets, err := w.inputEnds(ctx, false)
+	if err != nil {
+		return err
+	}
+	for {
+		if err := w.reach(ctx, targets); err != nil {
+			return err
+		}
+		next, err := w.inputEnds(ctx, true)
+		if err != nil {
+			return err
+		}
+		if !targets.raise(next) {
+			return nil
+		}
+	}
+}
+
+// ends are offsets to reach, by partition.
+type ends map[commitlog.Partition]int64
+
+// raise takes over what is higher in other and tells whether anything was.
+func (e ends) raise(other ends) (moved bool) {
+	for p, at := range other {
+		if at > e[p] {
+			e[p] = at
+			moved = true
+		}
+	}
+	return moved
+}
+
+// inputEnds asks for the ends of all inputs, or only of those that processors of this application write to.
+func (w *Worker) inputEnds(ctx context.Context, derived bool) (ends, error) {
+	written := map[string]bool{}
+	for _, u := range w.units {
+		for _, s := range u.decl.Emits {
+			written[s.Name] = true
+		}
+	}
+	if err := w.assignedAll(ctx); err != nil {
+		return nil, err
+	}
+	found := ends{}
+	for _, t := range w.servingTasks() {
+		var parts []commitlog.Partition
+		for _, in := range t.ed.inputs {
+			if !derived || written[in.stream.Name] {
+				parts = append(parts, commitlog.Partition{Topic: in.part.Topic, Index: t.partition})
+			}
+		}
+		if len(parts) == 0 {
+			continue
+		}
+		got, err := w.logc.Offsets(ctx, parts, commitlog.End, commitlog.ReadUncommitted)
+		if err != nil {
+			return nil, fmt.Errorf("worker: ends of inputs: %w", err)
+		}
+		for _, p := range got {
+			found[p.Partition] = p.Offset
+		}
+	}
+	return found, nil
+}
+
+func (w *Worker) servingTasks() (tasks []*task) {
+	for _, t := range w.allTasks() {
+		if !t.ed.following && !t.over() {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks
+}
+
+func (t *task) over() bool {
+	t.shared.Lock()
+	defer t.shared.Unlock()
+	return t.shared.phase == Stopped
+}
+
+// assignedAll waits until every processor has had its first assignment and no build is under way.
+func (w *Worker) assignedAll(ctx context.Context) error {
+	return w.until(ctx, func() (bool, error) {
+		for _, u := range w.units {
+			if !u.steady.Load() {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+// reach waits until the tasks have committed up to the targets.
+func (w *Worker) reach(ctx context.Context, targets ends) error {
+	return w.until(ctx, func() (bool, error) {
+		all := true
+		for _, t := range w.servingTasks() {
+			there, err := t.reached(targets)
+			if err != nil {
+				return false, err
+			}
+			all = all && there
+		}
+		for _, u := range w.units {
+			all = all && u.steady.Load()
+		}
+		return all, nil
+	})
+}
+
+// reached tells whether the task has committed up to the targets; if not, it hurries it on.
+func (t *task) reached(targets ends) (bool, error) {
+	t.shared.Lock()
+	defer t.shared.Unlock()
+	for _, in := range t.ed.inputs {
+		p := commitlog.Partition{Topic: in.part.Topic, Index: t.partition}
+		if t.shared.committed[in.stream.Name] >= targets[p] && t.shared.phase != Restoring {
+			continue
+		}
+		if q := t.shared.parked; q != nil {
+			return false, fmt.Errorf("%w: processor %s, %s: %s", ErrStopped, t.ed.decl.Name, q.Record, q.Reason)
+		}
+		t.lane.hurry()
+		return false, nil
+	}
+	return true, nil
+}
+
+// until waits for a condition that is looked at whenever something changes.
+func (w *Worker) until(ctx context.Context, ok func() (bool, error)) error {
+	for {
+		news := w.news()
+		if there, err := ok(); there || err != nil {
+			return err
+		}
+		w.mu.Lock()
+		done, err := w.mu.done, w.mu.err
+		w.mu.Unlock()
+		if done {
+			if err == nil {
+				err = errors.New("worker: it was stopped")
+			}
+			return fmt.Errorf("worker: Run has ended: %w", err)
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/control"
+	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/names"
+	"github.com/millrun/millrun/topology"
+)
+
+// unit runs one processor on this worker: it knows which edition serves, is a member of that edition's group, and starts and
+// stops tasks as the group assigns them. Its goroutine, run, owns everything but the inbox and the control topic.
+type unit struct {
+	worker       *Worker
+	decl         *decl.Processor
+	log          *slog.Logger
+	controlTopic string
+	fingerprint  topology.Fingerprint
+	partitions   int32 // of the public inputs
+	control      *controlClient
+
+	inbox   chan any
+	ended   chan struct{} // closed when run has returned: nobody reads the inbox any more
+	serving *edition
+	tasks   map[int32]*task // of the serving edition
+	owned   map[int32]bool  // partitions that the group gave to this worker
+
+	assignedOnce bool   // in this serve
+	build        *build // nil: none under way
+
+	// steady: the group has assigned partitions and no build is under way. Settled reads it.
+	steady atomic.Bool
+}
+
+// The messages of a unit's inbox.
+type (
+	taskEnded struct {
+		task *task
+		err  error
+	}
+	unitFailed     struct{ err error }
+	membershipLost struct{}
+	controlMoved   struct{}
+	commitsMoved   struct{}
+	compared       struct {
+		build  *build
+		events []control.Event
+		err    error
+	}
+	taskHung struct {
+		task *task
+		hang *hang
+	}
+	memberEnded struct{ err error }
+	hook        struct {
+		run  func(ctx context.Context) error
+		ctx  context.Context
+		done chan error
+	}
+)
+
+func newUnit(w *Worker, d *decl.Processor) *unit {
+	u := &unit{worker: w, decl: d, controlTopic: names.Control(w.app.Name()), fingerprint: topology.FingerprintOf(d),
+		inbox: make(chan any, 64), ended: make(chan struct{}), tasks: map[int32]*task{}, owned: map[int32]bool{}}
+	u.log = w.config.Logger.With("processor", d.Name)
+	return u
+}
+
+// tell sends a message to the unit, unless it is over.
+func (u *unit) tell(m any) {
+	select {
+	case u.inbox <- m:
+	case <-u.ended:
+	}
+}
+
+// run serves edition after edition until ctx ends, or something fails that another try would not mend.
+func (u *unit) run(ctx context.Context) error {
+	defer close(u.ended)
+	c, err := openControl(u.worker.hard, u.worker.logc, u.controlTopic)
+	if err != nil {
+		return err
+	}
+	u.control = c
+	defer c.close()
+	if err := u.prepareTopics(ctx); err != nil {
+		return quietly(ctx, err)
+	}
+	for ctx.Err() == nil {
+		ed, err := u.choose(ctx)
+		if err != nil {
+			return quietly(ctx, err)
+		}
+		if err := u.serve(ctx, ed); err != nil && !errors.Is(err, errSwitched) {
+			return quietly(ctx, err)
+		}
+	}
+	return nil
+}
+
+// quietly drops an error that only says that ctx ended.
+func quietly(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// errSwitched ends serve because another edition serves now.
+var errSwitched = errors.New("worker: another edition serves")
+
+// choose finds the edition that serves. It creates the first one, refuses a program that does not fit, and starts a rebuild
+// when the program's Version is another one than the serving edition's (S-32, S-33).
+func (u *unit) choose(ctx context.Context) (*edition, error) {
+	for {
+		st, err := u.control.refresh(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p := st.Processor(u.decl.Name)
+		if p.Serving == 0 {
+			if err := u.create(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		serving := p.Editions[p.Serving]
+		if serving.Partitions != u.partitions {
+			return nil, fmt.Errorf("processor %s: its inputs have %d partitions, edition %d was built with %d: keys have moved; put the number back, or give the processor a new name",
+				u.decl.Name, u.partitions, serving.Number, serving.Partitions)
+		}
+		same := serving.Code == u.decl.Version
+		if same && serving.Fingerprint != string(u.fingerprint) {
+			return nil, &FingerprintError{Processor: u.decl.Name, Version: u.decl.Version,
+				Differences: topology.Fingerprint(serving.Fingerprint).Difference(u.fingerprint)}
+		}
+		if !same && p.Build == nil {
+			if err := u.startFrozen(ctx, serving); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if b := p.Build; b != nil && p.Editions[b.To].Code != u.decl.Version {
+			if err := u.cancelAndDrop(ctx, b.To, fmt.Sprintf("the program has version %s now, the build was of %s", u.decl.Version, p.Editions[b.To].Code)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		ed := newEdition(u, serving.Number, false)
+		ed.base = serving.Base
+		return ed, ed.prepare(ctx, u.partitions)
+	}
+}
+
+// FingerprintError says that a program declares another shape under the same Version (S-32).
+type FingerprintError struct {
+	Processor, Version string
+	Differences        []string
+}
+
+func (e *FingerprintError) Error() string {
+	s := fmt.Sprintf("processor %s has Version %q, as the edition that serves, but declares something else:", e.Processor, e.Version)
+	for _, d := range e.Differences {
+		s += "\n  " + d
+	}
+	return s + "\nRaise processor.Version to rebuild it, or put the declaration back."
+}
+
+// create writes the first edition, with where its inputs begin: their start, or their end where StartAt says so (S-16).
+func (u *unit) create(ctx context.Context) error {
+	at := commitlog.Start
+	if u.decl.StartAt == decl.End {
+		at = commitlog.End
+	}
+	base := map[string][]int64{}
+	for _, in := range u.decl.Inputs {
+		if in.Stream.Internal {
+			continue
+		}
+		parts := make([]commitlog.Partition, u.partitions)
+		for i := range parts {
+			parts[i] = commitlog.Partition{Topic: in.Stream.Name, Index: int32(i)}
+		}
+		got, err := u.worker.logc.Offsets(ctx, parts, at, commitlog.ReadUncommitted)
+		if err != nil {
+			return fmt.Errorf("processor %s: start of %s: %w", u.decl.Name, in.Stream.Name, err)
+		}
+		for _, pos := range got {
+			base[in.Stream.Name] = append(base[in.Stream.Name], pos.Offset)
+		}
+	}
+	_, err := u.write(ctx, control.Event{Kind: control.Created, Edition: 1, Code: u.decl.Version,
+		Fingerprint: string(u.fingerprint), Partitions: u.partitions, Base: base})
+	return err
+}
+
+// write appends a control event of this processor. It tells whether the event counted.
+func (u *unit) write(ctx context.Context, e control.Event) (bool, error) {
+	e.Processor = u.decl.Name
+	e.Time = u.worker.config.Clock.Now().UnixMilli()
+	return u.control.write(ctx, e)
+}
+
+// cancel ends a build; what is left of it goes when the event is read.
+func (u *unit) cancel(ctx context.Context, edition int, reason string) error {
+	u.log.Warn("build ends without a switch", "edition", edition, "reason", reason)
+	_, err := u.write(ctx, control.Event{Kind: control.Cancel, Edition: edition, Reason: reason})
+	return err
+}
+
+func (u *unit) cancelAndDrop(ctx context.Context, edition int, reason string) error {
+	if err := u.cancel(ctx, edition, reason); err != nil {
+		return err
+	}
+	return u.worker.dropEdition(ctx, u.decl, edition)
+}
