@@ -1,0 +1,121 @@
+package lint
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"path"
+	"slices"
+	"testing"
+)
+
+// callsOf finds uses of the given names of an imported package, however the file calls it.
+func callsOf(f *file, importPath string, names []string) []*ast.SelectorExpr {
+	local := ""
+	for _, spec := range f.imports() {
+		if unquote(spec) != importPath {
+			continue
+		}
+		local = path.Base(importPath)
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+	}
+	if local == "" {
+		return nil
+	}
+	var found []*ast.SelectorExpr
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok || !slices.Contains(names, sel.Sel.Name) {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && x.Name == local && x.Obj == nil { // Obj: a local variable of that name
+			found = append(found, sel)
+		}
+		return true
+	})
+	return found
+}
+
+// clockExceptions may read the machine's time.
+var clockExceptions = []exception{
+	{"internal/clock", "it is the seam"},
+	{"test", "measures and tortures real processes; a virtual clock would measure nothing"},
+	{"cmd/millrun", "talks to a person: rates, time left and child processes are of the machine's time"},
+	{"examples/flights/internal/trim", "a one-time tool that packs the data set"},
+}
+
+func TestTimeComesFromTheClock(t *testing.T) { holds(t, "clock", timeFromClock) }
+
+func timeFromClock(t *tree) []string {
+	names := []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"}
+	var found []string
+	for _, f := range t.files {
+		if f.test || excepted(f, clockExceptions) {
+			continue
+		}
+		for _, c := range callsOf(f, "time", names) {
+			found = append(found, fmt.Sprintf("%s: time.%s: take a clock.Clock, so that a test can hold the time", t.at(f, c.Pos()), c.Sel.Name))
+		}
+	}
+	return found
+}
+
+func TestTestsNeitherSleepNorSkip(t *testing.T) { holds(t, "tests", noSleepNoSkip) }
+
+// noSleepNoSkip lets time.Sleep pass inside synctest.Test, where it costs no time and proves what it waits for.
+func noSleepNoSkip(t *tree) []string {
+	var found []string
+	for _, f := range t.files {
+		if !f.test && f.shipped() {
+			continue
+		}
+		bubbles := bubblesOf(f)
+		for _, c := range callsOf(f, "time", []string{"Sleep"}) {
+			if !within(bubbles, c.Pos()) {
+				found = append(found, fmt.Sprintf("%s: time.Sleep: wait for what you wait for, or use synctest", t.at(f, c.Pos())))
+			}
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if ok && isSkip(sel.Sel.Name) && isTesting(sel.X) {
+				found = append(found, fmt.Sprintf("%s: %s: a skipped test proves nothing", t.at(f, call.Pos()), sel.Sel.Name))
+			}
+			return true
+		})
+	}
+	return found
+}
+
+func isSkip(name string) bool { return name == "Skip" || name == "Skipf" || name == "SkipNow" }
+
+// isTesting guesses by name: the test handle is called t, b, f or tb here.
+func isTesting(x ast.Expr) bool {
+	id, ok := x.(*ast.Ident)
+	return ok && slices.Contains([]string{"t", "b", "f", "tb"}, id.Name)
+}
+
+type span struct{ from, to token.Pos }
+
+func bubblesOf(f *file) []span {
+	var spans []span
+	open := callsOf(f, "testing/synctest", []string{"Test"})
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains(open, sel) {
+				spans = append(spans, span{call.Pos(), call.End()})
+			}
+		}
+		return true
+	})
+	return spans
+}
+
+func within(spans []span, pos token.Pos) bool {
+	return slices.ContainsFunc(spans, func(s span) bool { return s.from <= pos && pos < s.to })
+}
