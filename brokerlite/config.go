@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/millrun/millrun/brokerlite/internal/api"
+	"github.com/millrun/millrun/brokerlite/internal/engine"
+	"github.com/millrun/millrun/brokerlite/internal/settings"
 	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/vfs"
 )
@@ -42,7 +45,7 @@ type Config struct {
 	// Flush says when an acknowledgement leaves. Zero: FlushAlways.
 	Flush Flush
 	// SegmentBytes is the size at which a segment is sealed for topics without segment.bytes of their own. Bytes;
-	// zero: 1 GiB; at least 64 KiB.
+	// zero: 1 GiB; at least 64 KiB, below 2 GiB.
 	SegmentBytes int64
 	// WALFileBytes is the size of one file of the write-ahead log. Bytes; zero: 64 MiB. It must hold the largest
 	// batch twice.
@@ -109,6 +112,9 @@ func (c Config) withDefaults() Config {
 	if c.Clock == nil {
 		c.Clock = clock.System
 	}
+	if c.FS == nil {
+		c.FS = vfs.OS
+	}
 	return c
 }
 
@@ -128,7 +134,8 @@ func (c Config) validate() error {
 		}
 	}
 	fault(c.Flush != FlushAlways && c.Flush != FlushOS, "Flush is %d, want FlushAlways or FlushOS", c.Flush)
-	fault(c.SegmentBytes < 64<<10, "SegmentBytes is %d, want at least %d", c.SegmentBytes, 64<<10)
+	fault(c.SegmentBytes < 64<<10 || c.SegmentBytes >= 2<<30,
+		"SegmentBytes is %d, want %d to %d", c.SegmentBytes, 64<<10, 2<<30-1)
 	fault(c.MaxMessageBytes < 64, "MaxMessageBytes is %d, want at least 64", c.MaxMessageBytes)
 	fault(c.WALFileBytes < 2*int64(c.MaxMessageBytes)+8192,
 		"WALFileBytes is %d, want twice MaxMessageBytes and 8 KiB, at least %d", c.WALFileBytes, 2*int64(c.MaxMessageBytes)+8192)
@@ -147,4 +154,20 @@ func (c Config) validate() error {
 		return nil
 	}
 	return fmt.Errorf("brokerlite: config: %w", errors.Join(faults...))
+}
+
+func (c Config) engine() engine.Config {
+	return engine.Config{FS: c.FS, Clock: c.Clock, Logger: c.Logger, NoSync: c.Flush == FlushOS,
+		WALFileBytes: c.WALFileBytes, CheckpointBytes: c.CheckpointBytes,
+		Topics:            settings.Defaults{SegmentBytes: c.SegmentBytes, MaxMessageBytes: c.MaxMessageBytes},
+		MinSessionTimeout: c.MinSessionTimeout, MaxSessionTimeout: c.MaxSessionTimeout,
+		MaxGroupMembers: c.MaxGroupMembers, InitialRebalanceDelay: c.InitialRebalanceDelay,
+		ProducerIDExpiration: c.ProducerIDExpiration, MaxProducersPerPartition: c.MaxProducersPerPartition}
+}
+
+func (c Config) api() api.Config {
+	return api.Config{DefaultPartitions: c.DefaultPartitions, MaxPartitions: c.MaxPartitions,
+		AutoCreateTopics: c.AutoCreateTopics, StrictReplication: c.StrictReplication,
+		MaxTransactionTimeout: c.MaxTransactionTimeout,
+		AdvertisedHost:        c.AdvertisedHost, AdvertisedPort: c.AdvertisedPort}
 }

@@ -233,18 +233,19 @@ func (e *Engine) reportUnknown(r *replay) {
 	}
 }
 
-// Close ends everything. With save a snapshot is written first, so that the next start has nothing to redo.
+// Stop ends everything that waits. Close does it too; a caller that must see its waiting calls return first calls Stop.
+func (e *Engine) Stop() { e.stopOnce.Do(func() { close(e.stop) }) }
+
+// Close writes a snapshot, so that the next start has nothing to redo, and lets go of everything. Called once, when no
+// other call is under way.
 func (e *Engine) Close() error {
+	e.Stop()
+	e.loops.Wait()
 	var err error
-	e.stopOnce.Do(func() {
-		close(e.stop)
-		e.loops.Wait()
-		if e.Err() == nil {
-			err = e.Checkpoint(true)
-		}
-		err = errors.Join(err, e.release())
-	})
-	return err
+	if e.Err() == nil {
+		err = e.Checkpoint(true)
+	}
+	return errors.Join(err, e.release())
 }
 
 // release lets go of files and lock.

@@ -113,6 +113,7 @@ func (e *Engine) makePartitions(m *meta.Topic, n int) ([]*partition.Partition, e
 		if err := p.Fault(); err != nil {
 			return fail(err)
 		}
+		p.Recovered()
 	}
 	if err := e.c.FS.SyncDir(e.topicsDir()); err != nil {
 		e.fail(fmt.Errorf("sync %s: %w", e.topicsDir(), err))

@@ -85,7 +85,7 @@ func (p *Partition) enqueue(batch recordbatch.Batch, place seglog.Place, now tim
 
 // folded is the view once everything queued is durable. mu is held.
 func (p *Partition) folded() View {
-	return View{High: p.mu.next, Stable: p.mu.stable(), LogStart: p.mu.logStart}
+	return View{High: p.mu.next, Stable: p.mu.stable(), LogStart: p.mu.logStart, Epoch: p.mu.epoch()}
 }
 
 // refused turns an error of segment or log into a code. A full disk is no news: the engine says it once.

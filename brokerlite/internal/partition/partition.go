@@ -47,6 +47,7 @@ type View struct {
 	High     int64 // high watermark: the end of what is durable
 	Stable   int64 // last stable offset: where read_committed ends (S13)
 	LogStart int64
+	Epoch    int32 // leader epoch
 }
 
 // Partition is one partition. Made by New.
@@ -61,6 +62,7 @@ type Partition struct {
 	view     atomic.Pointer[View]
 	fault    atomic.Pointer[error] // why it refuses; nil while it works
 	segments *seglog.Log           // nil only when fault is set before Recovered
+	quiet    bool                  // in recovery: faults are logged by Recovered, if the partition is still there
 	lost     []meta.Segment        // what a snapshot said of segments that could not be opened
 
 	// mu is the writer's: held over the segment write and the queueing, never over a wait.
@@ -91,7 +93,7 @@ var ErrDeleted = errors.New("topic deleted")
 
 // New makes an empty partition over its segments; recovery fills it.
 func New(h meta.Handle, topic string, index int32, host Host, s Settings, logger *slog.Logger) *Partition {
-	p := &Partition{Handle: h, Topic: topic, Index: index, host: host, logger: logger}
+	p := &Partition{Handle: h, Topic: topic, Index: index, host: host, logger: logger, quiet: true}
 	p.mu.state = newState()
 	p.pub.waiting = map[chan<- struct{}]struct{}{}
 	p.settings.Store(&s)
@@ -126,12 +128,16 @@ func (p *Partition) Fault() error {
 
 // Fail makes the partition refuse with err from now on; the first fault stays. Waiting fetches wake.
 func (p *Partition) Fail(err error) {
-	if p.fault.CompareAndSwap(nil, &err) && !errors.Is(err, ErrDeleted) {
-		p.logger.Error("partition refuses to work", "topic", p.Topic, "partition", p.Index, "fault", err)
+	if p.fault.CompareAndSwap(nil, &err) && !errors.Is(err, ErrDeleted) && !p.quiet {
+		p.logFault(err)
 	}
 	p.pub.Lock()
 	p.wake()
 	p.pub.Unlock()
+}
+
+func (p *Partition) logFault(err error) {
+	p.logger.Error("partition refuses to work", "topic", p.Topic, "partition", p.Index, "fault", err)
 }
 
 // Watch sends on c, without waiting, whenever the view may have changed. Unwatch ends it.

@@ -62,13 +62,6 @@ func (p *Partition) readCode(err error) int16 {
 	return p.Code()
 }
 
-// Epoch is the leader epoch.
-func (p *Partition) Epoch() int32 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mu.epoch()
-}
-
 // EpochAt is the leader epoch of the record at offset.
 func (p *Partition) EpochAt(offset int64) int32 {
 	p.mu.Lock()

@@ -107,10 +107,15 @@ func (p *Partition) CutBehind() {
 	}
 }
 
-// Recovered makes everything folded visible. All of it is durable.
+// Recovered makes everything folded visible, all of it durable, and opens the partition for work. A new partition needs
+// it too.
 func (p *Partition) Recovered() {
 	v := p.folded()
 	p.view.Store(&v)
+	p.quiet = false
+	if err := p.Fault(); err != nil {
+		p.logFault(err)
+	}
 }
 
 // SetLogStart folds and publishes a deletion at the front, whose record is durable. Files are not touched: see DropFiles.
