@@ -74,16 +74,14 @@ func (l *Log) Admit(ctx context.Context) error {
 	for {
 		l.mu.Lock()
 		err := l.refusal(false)
-		forming := l.mu.forming
+		room := len(l.mu.forming.buf) < l.c.QueueBytes
+		taken := l.mu.forming.taken
 		l.mu.Unlock()
-		if err != nil {
+		if err != nil || room {
 			return err
 		}
-		if len(forming.buf) < l.c.QueueBytes {
-			return nil
-		}
 		select {
-		case <-forming.taken:
+		case <-taken:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
