@@ -35,7 +35,7 @@ func packagesDocumented(t *tree) []string {
 func TestEveryExportedNameIsDocumented(t *testing.T) { holds(t, "exporteddocs", namesDocumented) }
 
 // namesDocumented asks for a comment on every exported type, function, method of an exported type, constant and
-// variable, and on every field of a struct whose name ends in Config. A comment on a group of constants counts for all.
+// variable, and on every field of a public struct whose name ends in Config. A comment on a group of constants counts for all.
 func namesDocumented(t *tree) []string {
 	var found []string
 	for _, f := range t.files {
@@ -53,6 +53,9 @@ func namesDocumented(t *tree) []string {
 				}
 			case *ast.GenDecl:
 				undocumentedSpecs(d, report)
+				if !internal(f) {
+					undocumentedFields(d, report)
+				}
 			}
 		}
 	}
@@ -103,7 +106,6 @@ func undocumentedSpecs(d *ast.GenDecl, report func(token.Pos, string, string)) {
 			if s.Name.IsExported() && !alone && s.Doc.Text() == "" && s.Comment.Text() == "" {
 				report(s.Pos(), "type", s.Name.Name)
 			}
-			undocumentedFields(s, report)
 		case *ast.ValueSpec:
 			for _, name := range s.Names {
 				if name.IsExported() && !group && s.Doc.Text() == "" && s.Comment.Text() == "" {
@@ -115,16 +117,25 @@ func undocumentedSpecs(d *ast.GenDecl, report func(token.Pos, string, string)) {
 }
 
 // undocumentedFields looks into exported Config structs: their fields are the settings a user looks up.
-func undocumentedFields(s *ast.TypeSpec, report func(token.Pos, string, string)) {
-	fields, ok := s.Type.(*ast.StructType)
-	if !ok || !s.Name.IsExported() || !strings.HasSuffix(s.Name.Name, "Config") {
-		return
-	}
-	for _, f := range fields.Fields.List {
-		for _, name := range f.Names {
-			if name.IsExported() && f.Doc.Text() == "" && f.Comment.Text() == "" {
-				report(name.Pos(), "field", s.Name.Name+"."+name.Name)
+func undocumentedFields(d *ast.GenDecl, report func(token.Pos, string, string)) {
+	for _, spec := range d.Specs {
+		s, ok := spec.(*ast.TypeSpec)
+		if !ok || !s.Name.IsExported() || !strings.HasSuffix(s.Name.Name, "Config") {
+			continue
+		}
+		fields, ok := s.Type.(*ast.StructType)
+		if !ok {
+			continue
+		}
+		for _, f := range fields.Fields.List {
+			for _, name := range f.Names {
+				if name.IsExported() && f.Doc.Text() == "" && f.Comment.Text() == "" {
+					report(name.Pos(), "field", s.Name.Name+"."+name.Name)
+				}
 			}
 		}
 	}
 }
+
+// internal tells whether only this module can import the file's package.
+func internal(f *file) bool { return slices.Contains(strings.Split(f.dir, "/"), "internal") }

@@ -25,7 +25,7 @@ var floors = []floor{
 		"brokerlite/internal/meta"}},
 	{1, []string{"brokerlite/internal/settings", "brokerlite/internal/group", "brokerlite/internal/txn",
 		"brokerlite/internal/auth", "brokerlite/internal/partition"}},
-	{1, []string{"brokerlite/internal/engine"}},
+	{1, []string{"brokerlite/internal/engine", "brokerlite/grouptest"}},
 	{1, []string{"brokerlite/internal/api"}},
 	{2, []string{"topology", "processor/producer", "state/internal/levelfs"}},
 	{2, []string{"state"}},
