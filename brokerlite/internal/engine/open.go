@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"maps"
 	mathrand "math/rand/v2"
 	"path"
@@ -30,7 +31,7 @@ func Open(dir string, c Config) (*Engine, error) {
 	e.admin <- struct{}{}
 	e.txns.byID = map[string]*transactional{}
 	e.groups.waiting = map[uint64]chan<- groupReply{}
-	if err := c.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(c.FS, dir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	lock, err := c.FS.Lock(path.Join(dir, "LOCK"))
@@ -47,6 +48,22 @@ func Open(dir string, c Config) (*Engine, error) {
 	go e.runTimers()      // ended by Close
 	go e.runCheckpoints() // ended by Close
 	return e, nil
+}
+
+// makeDir makes dir and its missing parents, durably.
+func makeDir(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil || !errors.Is(err, iofs.ErrNotExist) {
+		return err
+	}
+	if parent := path.Dir(dir); parent != dir {
+		if err := makeDir(fs, parent); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return fs.SyncDir(path.Dir(dir))
 }
 
 func (e *Engine) open() error {
