@@ -102,6 +102,9 @@ func do(disk vfs.FS, verb, name, arg string) error {
 		return err
 	}
 	size, err := f.Size()
+	if err != nil {
+		return err
+	}
 	switch verb {
 	case "sync":
 		err = f.Sync()
