@@ -28,7 +28,10 @@ type Partition struct {
 }
 
 // Segment is one segment file as far as it counts: seglog.KnownSegment.
-type Segment struct{ Base, Bytes, MaxTimestamp, AbortedFrom, CreatedAt int64 }
+type Segment struct {
+	Base, Bytes, MaxTimestamp, AbortedFrom, CreatedAt int64
+	Compacted                                         bool
+}
 
 // EpochStart says at which offset a leader epoch began.
 type EpochStart struct {
@@ -112,6 +115,7 @@ func (p *Partition) write(w *Writer) {
 		for _, v := range [...]int64{s.Base, s.Bytes, s.MaxTimestamp, s.AbortedFrom, s.CreatedAt} {
 			w.Int(v)
 		}
+		w.Bool(s.Compacted)
 	}
 	w.Uint(uint64(len(p.Epochs)))
 	for _, e := range p.Epochs {
@@ -132,7 +136,7 @@ func (p *Partition) write(w *Writer) {
 func readPartition(r *Reader) Partition {
 	p := Partition{Handle: Handle(r.Uint()), LogStart: r.Int(), Next: r.Int()}
 	for range r.Count() {
-		p.Segments = append(p.Segments, Segment{r.Int(), r.Int(), r.Int(), r.Int(), r.Int()})
+		p.Segments = append(p.Segments, Segment{r.Int(), r.Int(), r.Int(), r.Int(), r.Int(), r.Bool()})
 	}
 	for range r.Count() {
 		p.Epochs = append(p.Epochs, EpochStart{int32(r.Int()), r.Int()})

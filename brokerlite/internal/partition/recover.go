@@ -26,7 +26,8 @@ func (p *Partition) Load(m meta.Partition) {
 func Known(m meta.Partition) seglog.Known {
 	k := seglog.Known{Start: m.LogStart, Next: m.Next}
 	for _, s := range m.Segments {
-		k.Segments = append(k.Segments, seglog.KnownSegment(s))
+		k.Segments = append(k.Segments, seglog.KnownSegment{Base: s.Base, Bytes: s.Bytes, MaxTimestamp: s.MaxTimestamp,
+			AbortedFrom: s.AbortedFrom, CreatedAt: s.CreatedAt, Compacted: s.Compacted})
 	}
 	return k
 }
@@ -42,7 +43,8 @@ func (p *Partition) Save() meta.Partition {
 		return m
 	}
 	for _, s := range p.segments.Known().Segments {
-		m.Segments = append(m.Segments, meta.Segment(s))
+		m.Segments = append(m.Segments, meta.Segment{Base: s.Base, Bytes: s.Bytes, MaxTimestamp: s.MaxTimestamp,
+			AbortedFrom: s.AbortedFrom, CreatedAt: s.CreatedAt, Compacted: s.Compacted})
 	}
 	return m
 }
