@@ -78,7 +78,7 @@ func (l *Log) build(r *reader, below int64) (*index, error) {
 	x := &index{every: int64(l.c.IndexBytes), next: r.base, maxTimestamp: -1}
 	t := tracker{}
 	t.reset(r.base)
-	err := r.headers(0, func(b recordbatch.Batch, at int64) (bool, error) {
+	err := r.headers(0, r.base, func(b recordbatch.Batch, at int64) (bool, error) {
 		if at >= below {
 			return false, nil
 		}

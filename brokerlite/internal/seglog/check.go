@@ -103,9 +103,6 @@ func (w *walker) segment(base, next int64) (err error) {
 		return err
 	}
 	r := &reader{f: f, name: name, base: base, next: next, bytes: size, pool: &buffers}
-	if next < 0 {
-		r.next = 1<<63 - 1
-	}
 	defer r.release()
 	w.sum.Segments++
 	w.sum.Next = max(w.sum.Next, base)

@@ -41,8 +41,9 @@ func (x *index) add(b recordbatch.Batch, size int64) {
 	x.next = b.NextOffset()
 }
 
-// floor gives the position from which a scan finds the batch with the offset, and false if that may lie below from.
-func (x *index) floor(offset int64) (at int64, ok bool) {
+// floor gives the block from which a scan finds the batch with the offset; base is the offset of the segment's first. ok is
+// false if that batch may lie below from.
+func (x *index) floor(base, offset int64) (at block, ok bool) {
 	i, exact := slices.BinarySearchFunc(x.blocks, offset, func(k block, offset int64) int {
 		switch {
 		case k.offset < offset:
@@ -53,12 +54,12 @@ func (x *index) floor(offset int64) (at int64, ok bool) {
 		return 0
 	})
 	if exact {
-		return x.blocks[i].at, true
+		return x.blocks[i], true
 	}
 	if i > 0 {
-		return x.blocks[i-1].at, true
+		return x.blocks[i-1], true
 	}
-	return x.from, x.from == 0
+	return block{offset: base, at: 0}, x.from == 0
 }
 
 // end gives the position behind block i.

@@ -17,6 +17,8 @@ type KnownSegment struct {
 	// AbortedFrom is the smallest first offset of the aborted transactions whose marker is in this segment, -1 if there is
 	// none.
 	AbortedFrom int64
+	// Compacted says that the segment was rewritten, so that offsets may be missing between and in its batches.
+	Compacted bool
 	// CreatedAt is when the segment got its first batch, in milliseconds of the broker's clock.
 	CreatedAt int64
 }

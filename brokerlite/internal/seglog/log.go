@@ -20,8 +20,9 @@ type Log struct {
 	next atomic.Int64
 
 	// The writer's own.
-	redone  Place // behind what Open was told: redo begins here
-	ready   bool  // CutBehind was called
+	redone  Place               // behind what Open was told: redo begins here
+	missing map[*sealed]*Damage // until CutBehind
+	ready   bool                // CutBehind was called
 	tracker tracker
 
 	syncing sync.Mutex // one Sync at a time: held over its I/O, and by nobody else
@@ -40,7 +41,8 @@ type Log struct {
 var errClosed = errors.New("seglog: closed")
 
 // Open opens the partition in dir, which it creates if need be; that dir's parent is durable is the caller's duty. k is what the checkpoint knows, the zero Known for a new
-// partition. A known segment that is missing or short is *Damage. Behind the known end nothing is looked at: Redo says
+// partition. A known segment that is short is *Damage; one that is missing is, too, if it is still wanted at CutBehind: a
+// DropBefore that the checkpoint does not know of may have removed it. Behind the known end nothing is looked at: Redo says
 // what belongs there, and CutBehind, which must be called before the first Append, removes the rest.
 func Open(dir string, c Config, k Known) (*Log, error) {
 	if err := c.check(); err != nil {
@@ -49,7 +51,7 @@ func Open(dir string, c Config, k Known) (*Log, error) {
 	if err := k.check(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	l := &Log{dir: dir, c: c.withDefaults()}
+	l := &Log{dir: dir, c: c.withDefaults(), missing: map[*sealed]*Damage{}}
 	l.files = l.c.Files
 	l.mu.limits = l.c.Limits
 	l.mu.parent = len(k.Segments) == 0
@@ -60,12 +62,23 @@ func Open(dir string, c Config, k Known) (*Log, error) {
 	}
 	t := &set{start: k.Start}
 	for i, s := range k.Segments {
-		if err := l.verifyKnown(s); err != nil {
+		last := i+1 == len(k.Segments)
+		if !last && k.Segments[i+1].Base <= k.Start {
+			continue // dropped; CutBehind removes what may be left of it
+		}
+		missing, err := l.verifyKnown(s)
+		if err != nil {
 			return nil, err
 		}
-		if i+1 < len(k.Segments) {
+		if !last {
 			t.sealed = append(t.sealed, l.knownSealed(s, k.Segments[i+1].Base))
+			if missing != nil {
+				l.missing[t.sealed[len(t.sealed)-1]] = missing
+			}
 			continue
+		}
+		if missing != nil {
+			return nil, missing
 		}
 		a, err := l.openActive(s, k.Next)
 		if err != nil {
@@ -94,25 +107,25 @@ func (k Known) check() error {
 }
 
 // verifyKnown sees that a known segment has its bytes. An empty one may be missing.
-func (l *Log) verifyKnown(s KnownSegment) error {
+func (l *Log) verifyKnown(s KnownSegment) (missing *Damage, err error) {
 	name := logName(l.dir, s.Base)
 	info, err := l.c.FS.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.Bytes == 0:
-		return nil
+		return nil, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return &Damage{File: name, At: 0, Want: fmt.Sprintf("%d bytes that the checkpoint knows; there is no such file", s.Bytes)}
+		return &Damage{File: name, At: 0, Want: fmt.Sprintf("%d bytes that the checkpoint knows; there is no such file", s.Bytes)}, nil
 	case err != nil:
-		return err
+		return nil, err
 	case info.Size < s.Bytes:
-		return &Damage{File: name, At: info.Size, Want: fmt.Sprintf("%d bytes that the checkpoint knows; the file ends here", s.Bytes)}
+		return nil, &Damage{File: name, At: info.Size, Want: fmt.Sprintf("%d bytes that the checkpoint knows; the file ends here", s.Bytes)}
 	}
-	return nil
+	return nil, nil
 }
 
 func (l *Log) knownSealed(s KnownSegment, next int64) *sealed {
 	return &sealed{dir: l.dir, base: s.Base, next: next, bytes: s.Bytes, maxTimestamp: s.MaxTimestamp,
-		abortedFrom: s.AbortedFrom, createdAt: s.CreatedAt, every: int64(l.c.IndexBytes)}
+		abortedFrom: s.AbortedFrom, compacted: s.Compacted, createdAt: s.CreatedAt, every: int64(l.c.IndexBytes)}
 }
 
 // openActive opens the segment that grows, or makes its file. Its index knows nothing below the end of s yet.

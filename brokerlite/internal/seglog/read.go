@@ -60,48 +60,49 @@ func (l *Log) readFrom(t *set, offset int64, maxBytes int, limit int64, dst []by
 }
 
 // position gives where in a segment a scan for an offset begins.
-func (l *Log) position(s *sealed, a *active, offset int64) (int64, error) {
+func (l *Log) position(s *sealed, a *active, offset int64) (block, error) {
 	if s != nil {
 		return l.sealedPosition(s, offset)
 	}
 	a.mu.RLock()
-	at, ok := a.mu.floor(offset)
+	at, ok := a.mu.floor(a.base, offset)
 	a.mu.RUnlock()
 	if ok {
 		return at, nil
 	}
 	if err := l.complete(a); err != nil {
-		return 0, err
+		return block{}, err
 	}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	at, _ = a.mu.floor(offset)
+	at, _ = a.mu.floor(a.base, offset)
 	return at, nil
 }
 
-func (l *Log) sealedPosition(s *sealed, offset int64) (int64, error) {
+func (l *Log) sealedPosition(s *sealed, offset int64) (block, error) {
 	o, err := l.files.acquire(l.c.FS, s)
 	if err != nil {
-		return 0, err
+		return block{}, err
 	}
 	x, err := l.sealedIndex(o)
 	if err = errors.Join(err, o.h.done()); err != nil {
-		return 0, err
+		return block{}, err
 	}
-	at, _ := x.floor(offset)
+	at, _ := x.floor(s.base, offset)
 	return at, nil
 }
 
 // batches finds the batch with the offset, at or behind from, and appends it and what follows.
-func (r *reader) batches(from, offset int64, maxBytes int, limit int64, dst []byte) ([]byte, error) {
+func (r *reader) batches(from block, offset int64, maxBytes int, limit int64, dst []byte) ([]byte, error) {
 	at, size, found := int64(0), int64(0), false
-	expect := r.base
-	for p := from; p < r.bytes && !found; {
+	first, expect := from.offset, from.offset
+	for p := from.at; p < r.bytes && !found; {
 		b, n, err := r.header(p, expect)
 		if err != nil {
 			return dst, err
 		}
 		at, size, found = p, n, b.LastOffset() >= offset
+		first = b.BaseOffset()
 		expect = b.NextOffset()
 		p += n
 	}
@@ -114,14 +115,13 @@ func (r *reader) batches(from, offset int64, maxBytes int, limit int64, dst []by
 	if err := r.read(dst[before:], at); err != nil {
 		return dst[:before], err
 	}
-	n, err := r.whole(dst[before:], at, limit)
+	n, err := r.whole(dst[before:], at, first, limit)
 	return dst[:before+n], err
 }
 
-// whole gives how many of the bytes, which begin at position at, are whole, intact batches that end at or below limit. A
+// whole gives how many of the bytes, which begin at position at and offset offset, are whole, intact batches that end at or below limit. A
 // bad one behind good ones is left to the next call, which will begin with it.
-func (r *reader) whole(b []byte, at, limit int64) (n int, err error) {
-	offset := r.base
+func (r *reader) whole(b []byte, at, offset, limit int64) (n int, err error) {
 	for len(b)-n >= recordbatch.HeaderBytes {
 		batch := recordbatch.Batch(b[n:])
 		err := r.plausible(batch, at+int64(n), offset)

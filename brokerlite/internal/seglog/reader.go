@@ -15,8 +15,9 @@ type reader struct {
 	f     vfs.File
 	name  string
 	base  int64
-	next  int64
+	next  int64 // -1 if nobody knows it
 	bytes int64
+	dense bool   // every offset is in a batch
 	buf   []byte // from position at on
 	at    int64
 	pool  *sync.Pool
@@ -39,7 +40,7 @@ func (l *Log) within(a *active, s *sealed, do func(*reader) error) error {
 	a.mu.RLock()
 	next, bytes := a.mu.index.next, a.mu.index.bytes
 	a.mu.RUnlock()
-	r := &reader{f: a.h.f, name: logName(l.dir, a.base), base: a.base, next: next, bytes: bytes, pool: &buffers}
+	r := &reader{f: a.h.f, name: logName(l.dir, a.base), base: a.base, next: next, bytes: bytes, dense: true, pool: &buffers}
 	defer r.release()
 	return errors.Join(do(r), a.h.done())
 }
@@ -48,7 +49,7 @@ func (l *Log) within(a *active, s *sealed, do func(*reader) error) error {
 var errGone = errors.New("seglog: the segment is closed")
 
 func (l *Log) reader(f vfs.File, s *sealed) *reader {
-	return &reader{f: f, name: s.logName(), base: s.base, next: s.next, bytes: s.bytes, pool: &buffers}
+	return &reader{f: f, name: s.logName(), base: s.base, next: s.next, bytes: s.bytes, dense: !s.compacted, pool: &buffers}
 }
 
 // buffers are for looking at headers: nothing in them outlives a call.
@@ -100,7 +101,8 @@ func (r *reader) damage(at int64, want string) error {
 	return &Damage{File: r.name, At: at, Want: want}
 }
 
-// header reads the header of the batch at a position, and its size. The batch must begin at or above offset.
+// header reads the header of the batch at a position, and its size. The batch must begin at offset, or above
+// it where compaction left holes.
 func (r *reader) header(at, offset int64) (b recordbatch.Batch, size int64, err error) {
 	if r.bytes-at < recordbatch.HeaderBytes {
 		return nil, 0, r.damage(at, fmt.Sprintf("a batch of at least %d bytes; %d are left", recordbatch.HeaderBytes, r.bytes-at))
@@ -122,17 +124,18 @@ func (r *reader) plausible(b recordbatch.Batch, at, offset int64) error {
 			size-recordbatch.PrefixBytes))
 	case b.Magic() != recordbatch.Magic:
 		return r.damage(at+16, fmt.Sprintf("magic %d; it is %d", recordbatch.Magic, b.Magic()))
-	case b.BaseOffset() < offset || b.LastOffsetDelta() < 0 || b.NextOffset() > r.next:
-		return r.damage(at, fmt.Sprintf("a batch with offsets from %d to %d; it has %d to %d", offset, r.next-1, b.BaseOffset(),
-			b.LastOffset()))
+	case b.BaseOffset() < offset || r.dense && b.BaseOffset() != offset || b.LastOffsetDelta() < 0:
+		return r.damage(at, fmt.Sprintf("a batch from offset %d on; it has %d to %d", offset, b.BaseOffset(), b.LastOffset()))
+	}
+	if last := at+size == r.bytes; r.next >= 0 && (b.NextOffset() > r.next || last && b.NextOffset() != r.next) {
+		return r.damage(at+23, fmt.Sprintf("a batch that ends at or before offset %d; it ends at %d", r.next-1, b.LastOffset()))
 	}
 	return nil
 }
 
-// headers visits the batches from a position on. visit gets a header alone, except for a control batch, which is whole
+// headers visits the batches from a position on, where offset is. visit gets a header alone, except for a control batch, which is whole
 // and verified; it says whether to go on.
-func (r *reader) headers(at int64, visit func(b recordbatch.Batch, at int64) (bool, error)) error {
-	offset := r.base
+func (r *reader) headers(at, offset int64, visit func(b recordbatch.Batch, at int64) (bool, error)) error {
 	for at < r.bytes {
 		b, size, err := r.header(at, offset)
 		if err != nil {

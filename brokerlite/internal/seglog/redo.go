@@ -121,11 +121,11 @@ func (l *Log) CutBehind() error {
 	if err := l.writable(); err != nil {
 		return err
 	}
-	if err := l.removeUnknown(); err != nil {
-		return l.fail(err)
-	}
 	t := l.set.Load()
 	for _, s := range t.sealed {
+		if damage := l.missing[s]; damage != nil {
+			return damage
+		}
 		if err := l.cutSealed(s); err != nil {
 			return l.fail(err)
 		}
@@ -143,10 +143,13 @@ func (l *Log) CutBehind() error {
 			return l.fail(err)
 		}
 	}
+	if err := l.removeUnknown(); err != nil {
+		return l.fail(err)
+	}
 	if err := l.syncBytes(); err != nil {
 		return err
 	}
-	l.ready = true
+	l.ready, l.missing = true, nil
 	return nil
 }
 

@@ -20,6 +20,7 @@ type sealed struct {
 	maxTimestamp int64
 	abortedFrom  int64
 	createdAt    int64
+	compacted    bool
 	every        int64
 
 	// kept is the index until its sidecar is written; then it is loaded when needed.
@@ -29,7 +30,8 @@ type sealed struct {
 func (s *sealed) logName() string { return logName(s.dir, s.base) }
 
 func (s *sealed) known() KnownSegment {
-	return KnownSegment{Base: s.base, Bytes: s.bytes, MaxTimestamp: s.maxTimestamp, AbortedFrom: s.abortedFrom, CreatedAt: s.createdAt}
+	return KnownSegment{Base: s.base, Bytes: s.bytes, MaxTimestamp: s.maxTimestamp, AbortedFrom: s.abortedFrom, Compacted: s.compacted,
+		CreatedAt: s.createdAt}
 }
 
 // active is the segment that grows. The writer adds under mu; readers look under it and read the file without.

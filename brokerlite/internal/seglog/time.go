@@ -64,7 +64,7 @@ func (l *Log) firstAtLeast(t *set, ts, limit int64) (Stamp, bool, error) {
 			if k.maxTimestamp < ts {
 				continue
 			}
-			s, found, err := l.search(p, k.at, x.end(i), func(b recordbatch.Batch) bool { return b.MaxTimestamp() >= ts }, limit, t.start,
+			s, found, err := l.search(p, k, x.end(i), func(b recordbatch.Batch) bool { return b.MaxTimestamp() >= ts }, limit, t.start,
 				func(c *recordbatch.Cursor) bool { return c.Timestamp >= ts })
 			if err != nil || found {
 				return s, found, err
@@ -96,7 +96,7 @@ func (l *Log) latest(t *set, limit int64) (best Stamp, found bool, err error) {
 			if found && x.blocks[i].maxTimestamp < best.Timestamp {
 				break
 			}
-			_, _, err := l.search(p, x.blocks[i].at, x.end(i),
+			_, _, err := l.search(p, x.blocks[i], x.end(i),
 				func(b recordbatch.Batch) bool { return !found || b.MaxTimestamp() >= best.Timestamp }, limit, t.start,
 				func(c *recordbatch.Cursor) bool {
 					if !found || c.Timestamp > best.Timestamp || c.Timestamp == best.Timestamp && c.Offset < best.Offset {
@@ -124,13 +124,13 @@ func (l *Log) leaderEpoch(offset int64) (int32, error) {
 	return recordbatch.Batch(b).LeaderEpoch(), nil
 }
 
-// search decodes the batches between two positions that pass, and gives the first record from start up to limit for which
+// search decodes the batches from a block up to a position that pass, and gives the first record from start up to limit for which
 // match is true.
-func (l *Log) search(p part, from, to int64, pass func(recordbatch.Batch) bool, limit, start int64,
+func (l *Log) search(p part, from block, to int64, pass func(recordbatch.Batch) bool, limit, start int64,
 	match func(*recordbatch.Cursor) bool) (s Stamp, found bool, err error) {
 	var d recordbatch.Decoder
 	err = l.within(p.a, p.s, func(r *reader) error {
-		return r.headers(from, func(b recordbatch.Batch, at int64) (bool, error) {
+		return r.headers(from.at, from.offset, func(b recordbatch.Batch, at int64) (bool, error) {
 			if at >= to || b.BaseOffset() >= limit {
 				return false, nil
 			}

@@ -98,7 +98,7 @@ func (l *Log) firstOf(producerID, below int64) (int64, error) {
 func (l *Log) firstIn(a *active, s *sealed, producerID, below int64) (first int64, ended bool, err error) {
 	first = -1
 	err = l.within(a, s, func(r *reader) error {
-		return r.headers(0, func(b recordbatch.Batch, _ int64) (bool, error) {
+		return r.headers(0, r.base, func(b recordbatch.Batch, _ int64) (bool, error) {
 			if b.BaseOffset() >= below {
 				return false, nil
 			}
