@@ -42,18 +42,7 @@ func (b *bench) open() {
 // run starts a worker; stop ends it and gives what Run returned.
 func (b *bench) run(app *topology.Topology, change func(*worker.Config)) (w *worker.Worker, stop func() error) {
 	b.t.Helper()
-	c := worker.Config{StateDir: "state", Partitions: 4, FS: b.disk, CommitEvery: 10 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(testWriter{b.t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
-	if change != nil {
-		change(&c)
-	}
-	w, err := worker.New(app, b.log, c)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
+	w, cancel, done := b.start(app, change)
 	var once error
 	ended := false
 	stop = func() error {
@@ -66,6 +55,24 @@ func (b *bench) run(app *topology.Topology, change func(*worker.Config)) (w *wor
 	}
 	b.t.Cleanup(func() { _ = stop() })
 	return w, stop
+}
+
+// start starts a worker; ended gives what Run returns.
+func (b *bench) start(app *topology.Topology, change func(*worker.Config)) (w *worker.Worker, cancel func(), ended chan error) {
+	b.t.Helper()
+	c := worker.Config{StateDir: "state", Partitions: 4, FS: b.disk, CommitEvery: 10 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(testWriter{b.t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
+	if change != nil {
+		change(&c)
+	}
+	w, err := worker.New(app, b.log, c)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended = make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	return w, cancel, ended
 }
 
 type testWriter struct{ t testing.TB }

@@ -1,0 +1,262 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millrun/millrun/codec"
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/processor"
+	"github.com/millrun/millrun/topology"
+	"github.com/millrun/millrun/topology/edition"
+	"github.com/millrun/millrun/worker"
+)
+
+// history is sensitive to the order in which its two inputs are taken: it keeps the sequence itself.
+var (
+	payments = processor.NewStream("payments", codec.String, codec.String)
+	refunds  = processor.NewStream("refunds", codec.String, codec.String)
+	history  = processor.NewTable("history", codec.String, codec.String)
+	alerts   = processor.NewStream("alerts", codec.String, codec.String)
+)
+
+func historyApp(edges ...processor.Edge) *topology.Topology {
+	note := func(ctx processor.Context, key, what string) error {
+		h, _ := history.Get(ctx, key)
+		h += what + " "
+		history.Put(ctx, key, h)
+		alerts.Emit(ctx, key, h)
+		return nil
+	}
+	return topology.MustNew("hist", processor.New("history", append([]processor.Edge{
+		processor.On(payments, note), processor.On(refunds, note),
+		processor.Owns(history), processor.Emits(alerts),
+	}, edges...)...))
+}
+
+func (b *bench) rebuild(app *topology.Topology, name string, c edition.RebuildConfig) edition.Result {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	e, err := edition.Open(ctx, app, b.log, name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer e.Close()
+	r, err := e.Rebuild(ctx, c)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// records counts what read_committed sees in a topic.
+func (b *bench) records(topic string) (values []string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	r, err := b.log.OpenReader(ctx, commitlog.ReaderConfig{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer r.Close()
+	ts, err := b.log.Topics(ctx, topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	left := map[int32]int64{}
+	for p := range ts[0].Partitions {
+		part := commitlog.Partition{Topic: topic, Index: p}
+		end, err := b.log.Offsets(ctx, []commitlog.Partition{part}, commitlog.End, commitlog.ReadCommitted)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if end[0].Offset > 0 {
+			left[p] = end[0].Offset
+			r.Seek(part, 0)
+		}
+	}
+	for len(left) > 0 {
+		batch, err := r.Poll(ctx, time.Second)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if batch == nil {
+			continue
+		}
+		for _, rec := range batch.Records {
+			values = append(values, string(rec.Value))
+		}
+		if batch.Next >= left[batch.Partition.Index] {
+			delete(left, batch.Partition.Index)
+		}
+		batch.Release()
+	}
+	return values
+}
+
+func TestARebuildRepeatsTheRecordedOrderAndEmitsNothing(t *testing.T) {
+	b := newBench(t)
+	app := historyApp()
+	w, _ := b.run(app, nil)
+	for i := range 30 {
+		key := fmt.Sprint("k", i%3)
+		if i%2 == 0 {
+			send(b, payments, key, fmt.Sprint("p", i))
+		} else {
+			send(b, refunds, key, fmt.Sprint("r", i))
+		}
+		if i%4 == 0 {
+			b.settle(w)
+		}
+	}
+	b.settle(w)
+	before := read(b, app, history)
+	emitted := len(b.records("alerts"))
+	if emitted != 30 {
+		t.Fatalf("%d alerts before the rebuild, want 30", emitted)
+	}
+	for n := 2; n <= 4; n++ {
+		r := b.rebuild(app, "history", edition.RebuildConfig{})
+		if !r.Serving || !r.Equal || r.Edition != n || r.Records != 30 || r.Fenced != 30 || r.Entries != 3 || r.Class != topology.Exact {
+			t.Fatalf("rebuild %d: %+v", n, r)
+		}
+		b.settle(w)
+		if after := read(b, app, history); fmt.Sprint(after) != fmt.Sprint(before) {
+			t.Fatalf("edition %d has\n%v, want\n%v", n, after, before)
+		}
+	}
+	send(b, payments, "k0", "last")
+	b.settle(w)
+	if got := read(b, app, history)["k0"]; got != before["k0"]+"last " {
+		t.Errorf("k0 = %q after one more record", got)
+	}
+	if got := len(b.records("alerts")); got != emitted+1 {
+		t.Errorf("%d alerts after three rebuilds and one record, want %d", got, emitted+1)
+	}
+}
+
+func TestARebuildOfAHandlerThatReadsTheOutsideIsDroppedAndNamesTheKeys(t *testing.T) {
+	b := newBench(t)
+	outside := int64(0)
+	app := topology.MustNew("app", processor.New("counter",
+		processor.On(clicks, func(ctx processor.Context, user string, n int64) error {
+			outside++
+			counts.Put(ctx, user, outside)
+			return nil
+		}), processor.Owns(counts)))
+	w, _ := b.run(app, func(c *worker.Config) { c.Partitions = 1 })
+	b.createTopic("clicks", 1)
+	send(b, clicks, "a", 0, 0)
+	b.settle(w)
+	r := b.rebuild(app, "counter", edition.RebuildConfig{})
+	if r.Serving || r.Equal || r.Differing != 1 || len(r.Differences) != 1 || string(r.Differences[0].Key) != "a" || r.Differences[0].Table != "counts" {
+		t.Errorf("got %+v", r)
+	}
+	send(b, clicks, "a", 0)
+	b.settle(w)
+	if got := read(b, app, counts)["a"]; got != 5 {
+		t.Errorf("a = %d: the old edition should go on serving, want 5", got)
+	}
+}
+
+func (b *bench) createTopic(name string, partitions int32) {
+	_ = b.log.CreateTopic(context.Background(), commitlog.TopicSpec{Name: name, Partitions: partitions}) // may exist
+}
+
+// C-10, C-12: rebuilding again and again in one process.
+func TestAChangedVersionBuildsAndSwitchesByItself(t *testing.T) {
+	b := newBench(t)
+	v1 := topology.MustNew("app", countProcessor())
+	w, stop := b.run(v1, nil)
+	for i := range 7 {
+		send(b, clicks, fmt.Sprint("u", i), make([]int64, 10)...)
+	}
+	b.settle(w)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	v2 := topology.MustNew("app", processor.New("counter",
+		processor.On(clicks, func(ctx processor.Context, user string, n int64) error {
+			have, _ := counts.Get(ctx, user)
+			counts.Put(ctx, user, have+100)
+			echo.Emit(ctx, user, have+100)
+			return nil
+		}),
+		processor.Owns(counts), processor.Emits(echo), processor.Version("2")))
+	w, _ = b.run(v2, nil)
+	b.settle(w)
+	for k, n := range read(b, v2, counts) {
+		if n != 1000 {
+			t.Errorf("%s = %d after the rebuild by version 2, want 1000", k, n)
+		}
+	}
+	if got := len(b.records("echo")); got != 70 {
+		t.Errorf("%d records in echo, want the 70 of version 1: a rebuild emits nothing", got)
+	}
+	send(b, clicks, "u0", 0)
+	b.settle(w)
+	if got := read(b, v2, counts)["u0"]; got != 1100 {
+		t.Errorf("u0 = %d, want 1100", got)
+	}
+	if got := len(b.records("echo")); got != 71 {
+		t.Errorf("%d records in echo, want 71", got)
+	}
+}
+
+func TestAnotherShapeUnderTheSameVersionIsRefusedWithTheDifference(t *testing.T) {
+	b := newBench(t)
+	w, stop := b.run(topology.MustNew("app", countProcessor()), nil)
+	send(b, clicks, "a", 1)
+	b.settle(w)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	other := processor.NewTable("sums", codec.String, codec.Int64)
+	_, _, ended := b.start(topology.MustNew("app", processor.New("counter",
+		processor.On(clicks, func(ctx processor.Context, user string, n int64) error { return nil }),
+		processor.Owns(other), processor.Emits(echo))), nil)
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "table counts is gone") || !strings.Contains(err.Error(), "table sums is new") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestInternalStreamsMoveDataToAnotherKeyAndSurviveARebuild(t *testing.T) {
+	b := newBench(t)
+	lines := processor.NewStream("lines", codec.Unkeyed, codec.String)
+	words := processor.NewInternalStream("words", codec.String, codec.Empty)
+	app := topology.MustNew("wc", processor.New("wordcount",
+		processor.On(lines, func(ctx processor.Context, _ struct{}, line string) error {
+			for _, w := range strings.Fields(line) {
+				words.Emit(ctx, w, struct{}{})
+			}
+			return nil
+		}),
+		processor.On(words, func(ctx processor.Context, w string, _ struct{}) error {
+			n, _ := counts.Get(ctx, w)
+			counts.Put(ctx, w, n+1)
+			return nil
+		}),
+		processor.Emits(words), processor.Owns(counts)))
+	w, _ := b.run(app, nil)
+	for range 25 {
+		send(b, lines, struct{}{}, "the cat and the dog", "a dog")
+	}
+	b.settle(w)
+	want := fmt.Sprint(map[string]int64{"the": 50, "cat": 25, "and": 25, "dog": 50, "a": 25})
+	if got := fmt.Sprint(read(b, app, counts)); got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+	r := b.rebuild(app, "wordcount", edition.RebuildConfig{})
+	if !r.Serving || !r.Equal || r.Entries != 5 || r.Class != topology.OrderDependent {
+		t.Fatalf("got %+v", r)
+	}
+	send(b, lines, struct{}{}, "cat")
+	b.settle(w)
+	if got := read(b, app, counts)["cat"]; got != 26 {
+		t.Errorf("cat = %d, want 26", got)
+	}
+}
