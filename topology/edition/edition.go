@@ -20,10 +20,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/millrun/millrun/internal/clock"
 	"slices"
 
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/control"
 	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/internal/names"

@@ -111,7 +111,7 @@ func (h *Harness) Crash() {
 }
 
 // Deploy lets all work finish, stops the worker as SIGTERM would, and starts the next program on the same log. A processor
-// whose Version has changed is rebuilt from offset zero and then switched to.
+// whose Version has changed is rebuilt from offset zero and then switched to. Err tells if the new program is refused.
 func (h *Harness) Deploy(app *topology.Topology) {
 	h.t.Helper()
 	h.settle()
@@ -121,7 +121,6 @@ func (h *Harness) Deploy(app *topology.Topology) {
 	h.release()
 	h.app = app
 	h.run()
-	h.settle()
 }
 
 // release closes what probes have open.
