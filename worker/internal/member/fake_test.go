@@ -46,6 +46,13 @@ func (l *line) loseAnswer() {
 	l.mu.lose = true
 }
 
+// keepAnswers takes loseAnswer back if no commit came through.
+func (l *line) keepAnswers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.lose = false
+}
+
 // fail lets the next call end with this error.
 func (l *line) fail(err error) {
 	l.mu.Lock()

@@ -235,6 +235,7 @@ func (h *host) Prepare(ctx context.Context) error {
 		}
 	}
 	err := h.commit(ctx)
+	h.line.keepAnswers()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.open = false

@@ -48,11 +48,11 @@ func divide(candidates []*candidate, n int32) {
 			free = append(free, p)
 		}
 	}
-	// Those who own most get the larger shares: the fewest partitions move. Warm ones are kept first.
+	// Those who own most get the larger shares: the fewest partitions move.
 	byOwned := slices.Clone(candidates)
 	slices.SortStableFunc(byOwned, func(a, b *candidate) int { return len(kept[b]) - len(kept[a]) })
 	for _, c := range byOwned {
-		slices.SortStableFunc(kept[c], func(a, b int32) int { return rank(c.warm[a]) - rank(c.warm[b]) })
+		slices.SortStableFunc(kept[c], func(a, b int32) int { return cost(candidates, c, a) - cost(candidates, c, b) })
 		for _, p := range kept[c] {
 			if room(c) {
 				give(c, p)
@@ -78,11 +78,16 @@ func divide(candidates []*candidate, n int32) {
 	}
 }
 
-func rank(warm bool) int {
-	if warm {
-		return 0
+// cost orders what an owner keeps when it must give some away: last what it does not hold warm itself and another does.
+func cost(candidates []*candidate, owner *candidate, p int32) int {
+	n := 0
+	if !owner.warm[p] {
+		n += 2
 	}
-	return 1
+	if slices.ContainsFunc(candidates, func(c *candidate) bool { return c != owner && c.warm[p] }) {
+		n++
+	}
+	return n
 }
 
 // owners settles who owns what, of those partitions that exist.

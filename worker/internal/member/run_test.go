@@ -130,14 +130,19 @@ func TestStoppedMemberCommitsNothingAfterItsSession(t *testing.T) {
 func TestHostThatIgnoresLostIsCaught(t *testing.T) {
 	bubble(t, 4, func(c *cluster) {
 		a := c.start("a", nil)
-		a.keepLost, a.checkKept = true, false
-		c.start("b", nil)
+		c.settle()
+		b := c.start("b", nil)
+		b.keepLost, b.checkKept = true, false
 		time.Sleep(5 * time.Second)
 		c.settle()
-		a.freeze()
+		before := b.owns()
+		b.freeze()
 		time.Sleep(9 * time.Second)
-		a.line.thaw()
+		b.line.thaw()
 		time.Sleep(8 * time.Second)
+		if !slices.Equal(b.owns(), before) { // a keeps the lower half of what it took over
+			t.Fatalf("b is back with %v, had %v, a has %v", b.owns(), before, a.owns())
+		}
 		if len(c.faults()) == 0 {
 			t.Error("old effects were committed in a new generation and nobody noticed")
 		}
