@@ -3,6 +3,7 @@ package topologytest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
@@ -75,7 +76,7 @@ func (h *Harness) finished(ctx context.Context, w *worker.Worker) error {
 			return failed
 		}
 		if there {
-			return err
+			return stopped(w.Status())
 		}
 		look := clock.System.NewTimer(time.Millisecond) // a worker does not tell when the rest of its tasks is through
 		select {
@@ -88,6 +89,19 @@ func (h *Harness) finished(ctx context.Context, w *worker.Worker) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// stopped names every task that stands at a record. Settled has told of one.
+func stopped(s worker.Status) error {
+	var list []error
+	for _, p := range s.Processors {
+		for _, task := range p.Tasks {
+			if task.Stopped != nil {
+				list = append(list, fmt.Errorf("%w: processor %s: %w", worker.ErrStopped, p.Name, task.Stopped))
+			}
+		}
+	}
+	return errors.Join(list...)
 }
 
 // othersFinished tells whether every task that has not stopped has committed all that its inputs hold.
