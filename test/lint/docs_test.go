@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 func TestEveryPackageIsDocumented(t *testing.T) { holds(t, "packagedocs", packagesDocumented) }
@@ -127,14 +128,22 @@ func undocumentedFields(d *ast.GenDecl, report func(token.Pos, string, string)) 
 		if !ok {
 			continue
 		}
+		above := "" // comments of the struct so far: one may speak of several fields
 		for _, f := range fields.Fields.List {
+			above += f.Doc.Text()
 			for _, name := range f.Names {
-				if name.IsExported() && f.Doc.Text() == "" && f.Comment.Text() == "" {
+				if name.IsExported() && f.Doc.Text() == "" && f.Comment.Text() == "" && !names(above, name.Name) {
 					report(name.Pos(), "field", s.Name.Name+"."+name.Name)
 				}
 			}
 		}
 	}
+}
+
+// names tells whether a comment speaks of the name, as a word.
+func names(comment, name string) bool {
+	words := strings.FieldsFunc(comment, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.Contains(words, name)
 }
 
 // internal tells whether only this module can import the file's package.

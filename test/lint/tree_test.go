@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -73,12 +74,23 @@ func (t *tree) add(name, bytes string) error {
 	return nil
 }
 
-// repository loads this repository.
+// repository gives this repository, parsed once for all rules.
 func repository(t *testing.T) *tree {
 	t.Helper()
-	root, err := filepath.Abs("../..")
+	loaded, err := loadRepository()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(loaded.files) == 0 {
+		t.Fatal("found no Go files: the rules would pass on nothing")
+	}
+	return loaded
+}
+
+var loadRepository = sync.OnceValues(func() (*tree, error) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		return nil, err
 	}
 	loaded := &tree{fset: token.NewFileSet()}
 	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -90,12 +102,7 @@ func repository(t *testing.T) *tree {
 			return err
 		}
 		if entry.IsDir() {
-			base := entry.Name()
-			hidden := strings.HasPrefix(base, ".") && rel != "." && base != ".ci" && base != ".github"
-			if hidden || base == "testdata" || rel == "data" {
-				return fs.SkipDir
-			}
-			return nil
+			return enter(filepath.ToSlash(rel), entry.Name())
 		}
 		bytes, err := os.ReadFile(name)
 		if err != nil {
@@ -103,13 +110,16 @@ func repository(t *testing.T) *tree {
 		}
 		return loaded.add(filepath.ToSlash(rel), string(bytes))
 	})
-	if err != nil {
-		t.Fatal(err)
+	return loaded, err
+})
+
+// enter tells whether to look into a folder: not into hidden ones, fixtures and what a demo has left.
+func enter(rel, base string) error {
+	hidden := strings.HasPrefix(base, ".") && rel != "." && base != ".ci" && base != ".github"
+	if hidden || base == "testdata" || rel == "data" {
+		return fs.SkipDir
 	}
-	if len(loaded.files) == 0 {
-		t.Fatal("found no Go files: the rules would pass on nothing")
-	}
-	return loaded
+	return nil
 }
 
 // fixture loads a small tree from testdata: sections "-- path --", and the findings expected of it under "-- want --".
