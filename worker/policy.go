@@ -162,10 +162,7 @@ func (t *task) park(in *input, r *commitlog.Record, err error) {
 		attrs = append(attrs, "stack", string(panicked.stack))
 	}
 	t.log.Error("task stopped", attrs...)
-	t.shared.Lock()
-	t.shared.parked = p
-	t.shared.Unlock()
-	t.setPhase(Parked)
+	t.setPhase(Parked) // where and why shows with the commit that says so, which holds what came before
 	t.touch()
 }
 

@@ -171,6 +171,7 @@ func (u *unit) assigned(ctx context.Context, a member.Assignment) error {
 		owned[p] = true
 	}
 	u.owned, u.assignedOnce = owned, true
+	u.placed.Store(&placement{u.serving, owned})
 	u.log.Info("partitions assigned", "generation", a.Member.Generation, "partitions", a.Partitions)
 	var revoked []*task
 	for p, t := range u.tasks {
@@ -249,6 +250,7 @@ func (u *unit) lost() {
 		delete(u.tasks, p)
 	}
 	u.owned = map[int32]bool{}
+	u.placed.Store(&placement{u.serving, u.owned})
 	abandon(append(all, u.build.revoke(nil)...))
 }
 

@@ -62,34 +62,55 @@ func (w *Worker) inputEnds(ctx context.Context, derived bool) (ends, error) {
 		return nil, err
 	}
 	found := ends{}
-	for _, t := range w.servingTasks() {
-		var parts []commitlog.Partition
-		for _, in := range t.ed.inputs {
-			if !derived || written[in.stream.Name] {
-				parts = append(parts, commitlog.Partition{Topic: in.part.Topic, Index: t.partition})
-			}
-		}
-		if len(parts) == 0 {
+	for _, u := range w.units {
+		place := u.place()
+		if place.ed == nil {
 			continue
 		}
-		got, err := w.logc.Offsets(ctx, parts, commitlog.End, commitlog.ReadUncommitted)
-		if err != nil {
-			return nil, fmt.Errorf("worker: ends of inputs: %w", err)
-		}
-		for _, p := range got {
-			found[p.Partition] = p.Offset
+		for p := range place.owned {
+			var parts []commitlog.Partition
+			for _, in := range place.ed.inputs {
+				if !derived || written[in.stream.Name] {
+					parts = append(parts, commitlog.Partition{Topic: in.part.Topic, Index: p})
+				}
+			}
+			if len(parts) == 0 {
+				continue
+			}
+			got, err := w.logc.Offsets(ctx, parts, commitlog.End, commitlog.ReadUncommitted)
+			if err != nil {
+				return nil, fmt.Errorf("worker: ends of inputs: %w", err)
+			}
+			for _, p := range got {
+				found[p.Partition] = p.Offset
+			}
 		}
 	}
 	return found, nil
 }
 
-func (w *Worker) servingTasks() (tasks []*task) {
+// placement is which edition a unit serves, with which partitions and tasks. A partition may be without a task for a moment,
+// while one is replaced.
+type placement struct {
+	ed    *edition
+	owned map[int32]bool
+}
+
+func (u *unit) place() placement {
+	if p := u.placed.Load(); p != nil {
+		return *p
+	}
+	return placement{}
+}
+
+// task finds the live task of a partition of an edition, nil if there is none at the moment.
+func (w *Worker) task(ed *edition, partition int32) *task {
 	for _, t := range w.allTasks() {
-		if !t.ed.following && !t.over() {
-			tasks = append(tasks, t)
+		if t.ed == ed && t.partition == partition && !t.over() {
+			return t
 		}
 	}
-	return tasks
+	return nil
 }
 
 func (t *task) over() bool {
@@ -114,15 +135,21 @@ func (w *Worker) assignedAll(ctx context.Context) error {
 func (w *Worker) reach(ctx context.Context, targets ends) error {
 	return w.until(ctx, func() (bool, error) {
 		all := true
-		for _, t := range w.servingTasks() {
-			there, err := t.reached(targets)
-			if err != nil {
-				return false, err
-			}
-			all = all && there
-		}
 		for _, u := range w.units {
 			all = all && u.steady.Load()
+			place := u.place()
+			for p := range place.owned {
+				t := w.task(place.ed, p)
+				if t == nil {
+					all = false
+					continue
+				}
+				there, err := t.reached(targets)
+				if err != nil {
+					return false, err
+				}
+				all = all && there
+			}
 		}
 		return all, nil
 	})

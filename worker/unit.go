@@ -36,6 +36,7 @@ type unit struct {
 
 	// steady: the group has assigned partitions and no build is under way. Settled reads it.
 	steady atomic.Bool
+	placed atomic.Pointer[placement] // what the group gave, for Settled
 }
 
 // The messages of a unit's inbox.

@@ -93,11 +93,13 @@ func (u *unit) replace(t *task, h *hang) {
 		return
 	}
 	h.at = t.hangingAt()
-	t.giveUpTask()
 	if u.tasks[t.partition] == t {
+		delete(u.tasks, t.partition)
+		t.giveUpTask()
 		u.startTask(t.partition, h)
 		return
 	}
+	t.giveUpTask()
 	delete(u.build.tasks, t.partition) // the build stops there
 	u.log.Error("a handler hangs in a build", "partition", t.partition, "error", h.err)
 	u.build.hung = h.err
@@ -116,7 +118,6 @@ func (t *task) giveUpTask() {
 			t.log.Warn("close tables of a task that hangs", "error", err)
 		}
 	}
-	t.ed.unit.worker.removeTask(t)
 	t.setPhase(Stopped)
 }
 

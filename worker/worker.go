@@ -250,12 +250,6 @@ func (w *Worker) addTask(t *task) {
 	w.changed()
 }
 
-func (w *Worker) removeTask(t *task) {
-	w.mu.Lock()
-	delete(w.mu.tasks, t)
-	w.mu.Unlock()
-}
-
 func (w *Worker) allTasks() []*task {
 	w.mu.Lock()
 	defer w.mu.Unlock()
