@@ -120,6 +120,7 @@ func (s *story) take(e Effects) {
 			s.t.Errorf("call %d got a reply it did not wait for: %T", r.Token, r.Response)
 		}
 		delete(s.asked, r.Token)
+		checkWire(s.t, r.Response)
 		s.out = append(s.out, s.after()+strconv.FormatUint(r.Token, 10)+" "+s.render(r.Response))
 	}
 	checkInvariants(s.t, s.m)
@@ -264,6 +265,17 @@ func (s *story) checkRestart(line string) {
 				s.t.Fatalf("after %q member %q is restored wrongly: %+v", line, m.id, m)
 			}
 		}
+	}
+}
+
+// checkWire writes a reply as its version has it and reads it back: what is written again must be the same.
+func checkWire(t *testing.T, r kmsg.Response) {
+	t.Helper()
+	b := r.AppendTo(nil)
+	again := kmsg.ResponseForKey(r.Key())
+	again.SetVersion(r.GetVersion())
+	if err := again.ReadFrom(b); err != nil || !bytes.Equal(b, again.AppendTo(nil)) {
+		t.Fatalf("%T version %d does not survive the wire: %v", r, r.GetVersion(), err)
 	}
 }
 

@@ -39,16 +39,17 @@ func (h *host) generation() int32 {
 
 func TestMembersShareEvenlyAndHandOver(t *testing.T) {
 	bubble(t, 8, func(c *cluster) {
-		a := c.start("a", nil)
+		cold := func(k *Config) { k.UserData = nil } // so that only what is owned makes them keep it
+		a := c.start("a", cold)
 		c.settle()
 		before := a.owns()
-		b := c.start("b", nil)
+		b := c.start("b", cold)
 		time.Sleep(5 * time.Second)
 		c.settle()
 		if len(a.owns()) != 4 || len(b.owns()) != 4 {
 			t.Errorf("a owns %v, b owns %v, want four each", a.owns(), b.owns())
 		}
-		d := c.start("d", nil)
+		d := c.start("d", cold)
 		time.Sleep(5 * time.Second)
 		c.settle()
 		for _, h := range c.workers {
@@ -79,6 +80,28 @@ func TestMembersShareEvenlyAndHandOver(t *testing.T) {
 		}
 		if _, _, lost := a.counts(); lost > 0 {
 			t.Errorf("a was told %d times that it lost its membership", lost)
+		}
+	})
+}
+
+// A worker that is back within the session of its old self gets the partitions whose state is on its disk.
+func TestRestartedWorkerGetsItsWarmPartitionsBack(t *testing.T) {
+	bubble(t, 4, func(c *cluster) {
+		c.start("a", nil)
+		c.settle()
+		b := c.start("b", nil)
+		time.Sleep(5 * time.Second)
+		c.settle()
+		owned := b.owns()
+		if err := b.stop(); err != nil {
+			t.Errorf("b ends with %v", err)
+		}
+		c.settle()
+		b = c.start("b", func(k *Config) { k.UserData = func() UserData { return UserData{Warm: owned} } })
+		time.Sleep(5 * time.Second)
+		c.settle()
+		if !slices.Equal(b.owns(), owned) {
+			t.Errorf("b is back with %v, holds %v", b.owns(), owned)
 		}
 	})
 }
@@ -278,6 +301,7 @@ func TestSlowPrepareKeepsItsMembership(t *testing.T) {
 		if took := time.Since(began); took < 3*time.Second || took > 7*time.Second {
 			t.Errorf("the rebalance took %v, want the session passed and the rebalance timeout not", took)
 		}
+		time.Sleep(3 * time.Second)
 		if _, _, lost := a.counts(); lost != 0 {
 			t.Errorf("a lost its membership %d times", lost)
 		}
