@@ -101,18 +101,29 @@ func (e *Engine) loadSnapshot() (*meta.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What was renamed just before the process died may not be durable yet; from here on it is relied upon.
+	if err := e.c.FS.SyncDir(metaDir(e.dir)); err != nil {
+		return nil, err
+	}
 	var faults []error
 	for _, name := range names {
 		s, err := ReadSnapshot(e.c.FS, path.Join(metaDir(e.dir), name))
-		if err == nil {
+		switch {
+		case err == nil && e.kept.newer == nil:
 			e.kept.newer = s
-			return s, nil
+			continue
+		case err == nil:
+			e.kept.older = s
+			return e.kept.newer, nil
 		}
 		if !errors.Is(err, meta.ErrDamaged) {
 			return nil, err
 		}
 		e.c.Logger.Error("snapshot cannot be read, the one before is tried", "error", err)
 		faults = append(faults, err)
+	}
+	if e.kept.newer != nil {
+		return e.kept.newer, nil
 	}
 	if len(names) > 0 {
 		return nil, fmt.Errorf("no snapshot can be read: %w", errors.Join(faults...))
@@ -187,14 +198,13 @@ func (e *Engine) recover(s *meta.Snapshot) error {
 	if err := r.load(s); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	log, report, err := wal.Open(e.walDir(), wal.Config{FS: e.c.FS, FileBytes: e.c.WALFileBytes, NoSync: e.c.NoSync,
-		OnDurable: e.onDurable, OnFull: e.onFull}, wal.LSN(s.LSN), r.apply)
+	log, report, redone, err := e.openLog(s, r)
 	if err != nil {
 		return err
 	}
 	e.log = log
 	e.newest.Store(uint64(report.Last))
-	unclean := !s.Clean || report.Records > 0 || report.Cut != nil
+	unclean := !s.Clean || redone > 0 || report.Cut != nil
 	if report.Cut != nil {
 		e.c.Logger.Warn("write-ahead log", "cut", report.Cut.String())
 	}
@@ -205,7 +215,7 @@ func (e *Engine) recover(s *meta.Snapshot) error {
 		if err := e.raiseEpoch(r); err != nil {
 			return err
 		}
-		e.c.Logger.Info("recovered after an unclean stop", "dir", e.dir, "records", report.Records, "bytes", report.Bytes)
+		e.c.Logger.Info("recovered after an unclean stop", "dir", e.dir, "records", redone)
 	}
 	r.finish()
 	e.reportUnknown(r)
@@ -214,6 +224,37 @@ func (e *Engine) recover(s *meta.Snapshot) error {
 		return e.Checkpoint(false)
 	}
 	return nil
+}
+
+// openLog opens the write-ahead log and redoes what is above the snapshot.
+func (e *Engine) openLog(s *meta.Snapshot, r *replay) (log *wal.Log, report wal.Report, redone int, err error) {
+	c := wal.Config{FS: e.c.FS, FileBytes: e.c.WALFileBytes, NoSync: e.c.NoSync, OnDurable: e.onDurable, OnFull: e.onFull}
+	replay := func(lsn wal.LSN, kind byte, payload []byte) error {
+		if uint64(lsn) <= s.LSN {
+			return nil
+		}
+		redone++
+		return r.apply(lsn, kind, payload)
+	}
+	if e.kept.older == nil {
+		log, report, err = wal.Open(e.walDir(), c, wal.LSN(s.LSN), replay)
+		return log, report, redone, err
+	}
+	// From the older snapshot on, so that the log keeps what that one needs (S-56).
+	log, report, err = wal.Open(e.walDir(), c, wal.LSN(e.kept.older.LSN), replay)
+	if err != nil || uint64(report.Last) >= s.LSN {
+		return log, report, redone, err
+	}
+	// Without syncs a power cut can take the log back behind a snapshot. New records must not get old numbers; the older
+	// snapshot can no longer be brought forward.
+	e.kept.older = nil
+	if err := log.Close(); err != nil {
+		return nil, report, redone, err
+	}
+	cut := report.Cut
+	log, report, err = wal.Open(e.walDir(), c, wal.LSN(s.LSN), replay)
+	report.Cut = cut
+	return log, report, redone, err
 }
 
 // raiseEpoch gives every partition a new leader epoch, durable before the first append.

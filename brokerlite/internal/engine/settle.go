@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"syscall"
 
@@ -47,7 +48,11 @@ func (e *Engine) settled(durable wal.LSN) {
 
 // onFull is called by the log when the disk is full: what the refused records did in memory is taken back (S-57).
 func (e *Engine) onFull(durable wal.LSN, err error) {
-	e.full.Store(true)
+	if e.full.Swap(true) {
+		// Reserved records were refused too. What groups and transactions had folded with them cannot be taken back.
+		e.fail(fmt.Errorf("disk full, and the spare file of the write-ahead log is used up: %w", err))
+		return
+	}
 	e.c.Logger.Error("disk full: new records are refused, reading goes on", "dir", e.dir, "error", err)
 	e.settled(durable)
 	e.settle.Lock()

@@ -166,14 +166,14 @@ func (l *Log) fate(lsn LSN) (<-chan struct{}, error) {
 	switch {
 	case l.mu.failed.has(lsn):
 		return nil, fmt.Errorf("wal: record %d was refused: %w", lsn, l.mu.failed.cause)
+	case l.mu.writing != nil && l.mu.writing.first <= lsn && lsn <= l.mu.writing.last:
+		return l.mu.writing.done, nil // decided or not: OnDurable comes before every waiter
 	case lsn <= l.mu.decided:
 		return nil, nil
 	case l.mu.err != nil:
 		return nil, l.mu.err
 	case lsn >= l.mu.next:
 		return nil, fmt.Errorf("wal: record %d was never appended: the next is %d", lsn, l.mu.next)
-	case l.mu.writing != nil && lsn <= l.mu.writing.last:
-		return l.mu.writing.done, nil
 	}
 	invariant.Check(l.mu.forming.count > 0 && lsn <= l.mu.forming.last, "record %d is in no group", lsn)
 	return l.mu.forming.done, nil
