@@ -195,7 +195,9 @@ func TestRandomFileMatchesTwoByteSlices(t *testing.T) {
 			check(t, file.Sync())
 			durable = slices.Clone(live)
 		case 3:
-			copies = append(copies, kept{disk.CrashClone(), slices.Clone(durable)}, kept{disk.Clone(), slices.Clone(live)})
+			partly := disk.CrashCloneKeeping(rng, 0.5)
+			copies = append(copies, kept{disk.CrashClone(), slices.Clone(durable)}, kept{disk.Clone(), slices.Clone(live)},
+				kept{partly, bytesOf(t, partly, "f")})
 		case 4:
 			old := disk
 			disk = disk.Clone()

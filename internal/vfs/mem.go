@@ -23,15 +23,16 @@ var ErrCrashed = errors.New("vfs: the file system has crashed")
 // it, renamed, removed) by SyncDir of that directory, and they are reached only if the entries of all its parents are
 // durable too. Nothing becomes durable by itself: that is the harshest disk the rules of FS allow.
 //
-// Four methods take the state over into a new file system: CrashClone and Crash what is durable, as after a power cut;
-// Clone and Kill everything that was written, as after kill -9. Crash and Kill also end the old one, so that whoever
-// still runs on it can do no harm. All four see one moment: no operation is half done in the copy. They share pages
-// until either side writes, so their cost grows with the number of files and pages and not with their bytes.
+// Five methods take the state over into a new file system: CrashClone and Crash what is durable, as after a power cut,
+// CrashCloneKeeping also some of the rest; Clone and Kill everything that was written, as after kill -9. Crash and Kill
+// also end the old one, so that whoever still runs on it can do no harm. All see one moment: no operation is half done
+// in the copy. They share pages until either side writes, so their cost grows with the number of files and pages and not
+// with their bytes.
 //
 // Names are cleaned and taken from the root, "a/b" and "/a/b" being one file. The root always exists and is durable.
 // Files are kept in pages of 4 KiB; holes cost nothing. Safe for concurrent use.
 type Mem struct {
-	// gate is held for reading by every operation and for writing by the four copies, which so see one moment.
+	// gate is held for reading by every operation and for writing by the copies, which so see one moment.
 	gate sync.RWMutex
 	dead bool // guarded by gate; set once
 

@@ -21,7 +21,7 @@ type page [pageBytes]byte
 //   - bytes of a live page beyond size are zero, so a file that grows again shows zeros;
 //   - dirty lists the slots whose live and durable page may differ, so sync costs what changed.
 //
-// A page marked shared belongs to another file system too, made by Clone or Kill, and is copied before any write.
+// A page marked shared belongs to another file system too, made by one of Mem's copies, and is copied before any write.
 type pages struct {
 	take        func(n int64) bool // counts n more bytes, or refuses
 	slots       []slot             // may be shorter than the file: what is missing is a hole
@@ -148,23 +148,35 @@ func (f *pages) sync() {
 	}
 }
 
-// copyDurable gives the durable state as a file of another file system, in which it is the live state too. No page needs
-// the mark shared: those both hold lie below either's durable end, where nothing changes in place.
-func (f *pages) copyDurable(take func(int64) bool) pages {
-	to := pages{take: take, size: f.durableSize, durableSize: f.durableSize}
-	keep := min(len(f.slots), int((f.durableSize+pageBytes-1)/pageBytes))
-	to.slots = make([]slot, keep)
-	for i := range keep {
-		if durable := f.slots[i].durable; durable != nil {
-			to.slots[i] = slot{live: durable, durable: durable}
-			take(pageBytes)
-		}
+// copyCrashed gives what a crash leaves as a file of another file system, in which it is both live and durable: the
+// durable state, and of what was not synced each piece for which keep says so, the size and the pages apart. A page that
+// was lost behind the durable end is a hole.
+func (f *pages) copyCrashed(take func(int64) bool, keep func() bool) pages {
+	to := pages{take: take, size: f.durableSize}
+	if f.size != f.durableSize && keep() {
+		to.size = f.size
 	}
-	// Live bytes may stand in the last page behind the durable end.
-	if at := int(f.durableSize % pageBytes); at > 0 && keep*pageBytes > int(f.durableSize) && to.slots[keep-1].live != nil {
-		own := *to.slots[keep-1].live
-		clear(own[at:])
-		to.slots[keep-1] = slot{live: &own, durable: &own}
+	to.durableSize = to.size
+	to.slots = make([]slot, min(len(f.slots), int((to.size+pageBytes-1)/pageBytes)))
+	for i := range to.slots {
+		s, end := &f.slots[i], min(to.size, f.durableSize)
+		left := s.durable
+		if s.dirty && keep() {
+			left, end = s.live, to.size
+		}
+		if left == nil {
+			continue
+		}
+		take(pageBytes)
+		// Bytes behind the end may stand in the page: appended, not synced.
+		if at := end - int64(i)*pageBytes; at < pageBytes {
+			own := *left
+			clear(own[max(at, 0):])
+			to.slots[i] = slot{live: &own, durable: &own}
+			continue
+		}
+		s.shared = s.shared || s.live == left
+		to.slots[i] = slot{live: left, durable: left, shared: true}
 	}
 	return to
 }
