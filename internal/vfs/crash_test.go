@@ -3,6 +3,7 @@ package vfs_test
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -171,11 +172,16 @@ func bytesOf(t *testing.T, disk vfs.FS, name string) []byte {
 	return p
 }
 
+var seedFlag = flag.Uint64("seed", 0, "of the random test; 0: another each time")
+
 // TestRandomFileMatchesTwoByteSlices keeps a live and a durable model beside one file, across copies of every kind: the
 // pages that states and file systems share must never show a write of another.
 func TestRandomFileMatchesTwoByteSlices(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d; -seed %d repeats it", seed, seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	disk := vfs.NewMem()
 	run(t, disk, "create f; syncdir .")

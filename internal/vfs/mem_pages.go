@@ -176,7 +176,7 @@ func (f *pages) copyCrashed(take func(int64) bool, keep func() bool) pages {
 			continue
 		}
 		s.shared = s.shared || s.live == left
-		to.slots[i] = slot{live: left, durable: left, shared: true}
+		to.slots[i] = slot{live: left, durable: left} // below its durable end: never changed in place there
 	}
 	return to
 }
