@@ -27,16 +27,18 @@ func TestAtLeastShowsTheEffectOfTheRecord(t *testing.T) {
 	k := int64(5)
 	p := partitionOf(k)
 	for offset := range int64(60) {
-		want := "before"
-		go func() { // ends with its commit, before Get returns
+		committed := make(chan struct{})
+		go func() { // ends with its commit
+			defer close(committed)
 			if offset%2 == 0 {
 				w.put(1, k, "at "+time.Duration(offset).String())
 			}
 			w.position(1, p, offset+1)
 			w.commit()
 		}()
-		want = "at " + time.Duration(offset-offset%2).String()
+		want := "at " + time.Duration(offset-offset%2).String()
 		w.wantGet(v, k, want, view.AtLeast(at(p, offset)))
+		<-committed
 		// Positions of other partitions do not concern this key.
 		w.wantGet(v, k, want, view.AtLeast(at((p+1)%partitions, 1_000_000), at(p, offset)))
 	}

@@ -119,13 +119,16 @@ func TestAtLeastWaitsOverAChangeOfEdition(t *testing.T) {
 	w.put(2, k, "e2 at 10")
 	w.position(2, p, 10)
 	w.commit()
-	go func() { // ends with its commit, before Get returns
+	committed := make(chan struct{})
+	go func() { // ends with its commit
+		defer close(committed)
 		w.serve(2)
 		w.put(2, k, "e2 at 13")
 		w.position(2, p, 13)
 		w.commit()
 	}()
 	w.wantGet(v, k, "e2 at 13", view.AtLeast(at(p, 12)))
+	<-committed
 }
 
 // The serving edition was built before the table was declared: there is none until the next one serves.
