@@ -1,6 +1,10 @@
 package group
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
 
 // describe shows groups with their members. What members say and own is shown only when the group is stable, as Kafka
 // does. An unknown group is one in the state Dead; from version 6 on that is also an error. AuthorizedOperations is left
@@ -39,7 +43,7 @@ func (g *group) described(m *member) kmsg.DescribeGroupsResponseGroupMember {
 	k.ClientID, k.ClientHost = m.clientID, m.host
 	k.ProtocolMetadata, k.MemberAssignment = []byte{}, []byte{}
 	if g.state == stateStable {
-		k.ProtocolMetadata, k.MemberAssignment = m.metadata(g.protocol), m.assignment
+		k.ProtocolMetadata, k.MemberAssignment = slices.Clone(m.metadata(g.protocol)), slices.Clone(m.assignment)
 	}
 	return k
 }

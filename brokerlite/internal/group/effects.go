@@ -20,7 +20,8 @@ type Call struct {
 	Request   kmsg.Request
 }
 
-// Reply answers the call with this token. Every call gets exactly one, unless it was Cancelled first.
+// Reply answers the call with this token. Every call gets exactly one, unless it was Cancelled first. Its bytes are the
+// receiver's: the machine keeps none of them.
 type Reply struct {
 	Token    uint64
 	Response kmsg.Response

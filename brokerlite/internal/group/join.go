@@ -1,6 +1,7 @@
 package group
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -177,14 +178,14 @@ func (g *group) joined(req *kmsg.JoinGroupRequest, m *member) *kmsg.JoinGroupRes
 	return r
 }
 
-// roster lists the members for the leader.
+// roster lists the members for the leader, in bytes of its own.
 func (g *group) roster() []kmsg.JoinGroupResponseMember {
 	members := make([]kmsg.JoinGroupResponseMember, 0, len(g.order))
 	for _, m := range g.order {
 		k := kmsg.NewJoinGroupResponseMember()
 		k.MemberID = m.id
 		k.InstanceID = nullable(m.instance)
-		k.ProtocolMetadata = m.metadata(g.protocol)
+		k.ProtocolMetadata = slices.Clone(m.metadata(g.protocol))
 		members = append(members, k)
 	}
 	return members

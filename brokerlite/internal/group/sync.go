@@ -115,6 +115,6 @@ func (g *group) assigned(req *kmsg.SyncGroupRequest, m *member) *kmsg.SyncGroupR
 	r := req.ResponseKind().(*kmsg.SyncGroupResponse)
 	protocolType, chosen := g.protocolType, g.protocol
 	r.ProtocolType, r.Protocol = &protocolType, &chosen
-	r.MemberAssignment = m.assignment
+	r.MemberAssignment = slices.Clone(m.assignment) // the caller's from here on
 	return r
 }

@@ -104,3 +104,32 @@ func TestRecoveryIsOverWithTheFirstStep(t *testing.T) {
 		t.Error("Restore is taken after Tick")
 	}
 }
+
+// The in-process caller may do with an answer what it likes, and with its request once it has the answer.
+func TestRepliesAndRequestsShareNoBytesWithTheMachine(t *testing.T) {
+	s := newStory(t)
+	join := kmsg.NewPtrJoinGroupRequest()
+	join.Version, join.Group, join.ProtocolType = 3, "g", "consumer"
+	join.SessionTimeoutMillis, join.RebalanceTimeoutMillis = 10_000, 10_000
+	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("meta")}}
+	s.asked[1] = true
+	j := s.m.Step(Call{Token: 1, Request: join}, s.now).Replies[0].Response.(*kmsg.JoinGroupResponse)
+	clear(join.Protocols[0].Metadata)
+	clear(j.Members[0].ProtocolMetadata)
+	sync := kmsg.NewPtrSyncGroupRequest()
+	sync.Group, sync.Generation, sync.MemberID = "g", 1, j.MemberID
+	sync.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: j.MemberID, MemberAssignment: []byte("plan")}}
+	a := s.m.Step(Call{Token: 2, Request: sync}, s.now).Replies[0].Response.(*kmsg.SyncGroupResponse)
+	clear(sync.GroupAssignment[0].MemberAssignment)
+	clear(a.MemberAssignment)
+	describe := kmsg.NewPtrDescribeGroupsRequest()
+	describe.Groups = []string{"g"}
+	for range 2 {
+		d := s.m.Step(Call{Token: 3, Request: describe}, s.now).Replies[0].Response.(*kmsg.DescribeGroupsResponse).Groups[0].Members[0]
+		if string(d.ProtocolMetadata) != "meta" || string(d.MemberAssignment) != "plan" {
+			t.Fatalf("the machine now holds %q and %q", d.ProtocolMetadata, d.MemberAssignment)
+		}
+		clear(d.ProtocolMetadata)
+		clear(d.MemberAssignment)
+	}
+}

@@ -27,7 +27,8 @@ type line struct {
 		frozen chan struct{} // calls wait until it is closed: the process is stopped
 		next   error         // the next call gives this instead
 		beats  int
-		lose   bool // the answer to the next commit is lost
+		said   []byte // metadata of the last join
+		lose   bool   // the answer to the next commit is lost
 	}
 }
 
@@ -138,6 +139,9 @@ func instance(m commitlog.Member) *string {
 }
 
 func (l *line) Join(ctx context.Context, r commitlog.JoinRequest) (commitlog.Joined, error) {
+	l.mu.Lock()
+	l.mu.said = r.Protocols[0].Metadata
+	l.mu.Unlock()
 	for {
 		q := kmsg.NewPtrJoinGroupRequest()
 		q.Version, q.Group, q.MemberID, q.InstanceID, q.ProtocolType = 8, r.Member.Group, r.Member.ID, instance(r.Member), "consumer"

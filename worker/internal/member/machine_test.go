@@ -153,6 +153,17 @@ func TestMembershipStepByStep(t *testing.T) {
 			done ok > quiet, join
 			done not-member > give up what was lost
 			done ok > join`},
+		{"a join that finds nobody loses nothing", "", works + `
+			beat rebalance > prepare
+			done ok > quiet, join
+			done unavailable > join
+			done unavailable > wait
+			done ok > join
+			done ok > sync
+			done unavailable > wait
+			done ok > join
+			done ok > sync
+			done ok > beat, take the assignment`},
 		{"refused in sync", "", `
 			start > join
 			done ok > sync

@@ -84,6 +84,30 @@ func TestMembersShareEvenlyAndHandOver(t *testing.T) {
 	})
 }
 
+func TestJoinSaysWhatTheLeaderNeeds(t *testing.T) {
+	bubble(t, 2, func(c *cluster) {
+		a := c.start("a", func(k *Config) { k.UserData = func() UserData { return UserData{Edition: 3, Warm: []int32{1}} } })
+		c.settle()
+		before := a.generation()
+		a.member.Rejoin()
+		time.Sleep(time.Second)
+		a.line.mu.Lock()
+		said := a.line.mu.said
+		a.line.mu.Unlock()
+		s, err := readSubscription(said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := readUserData(s.userData)
+		if err != nil || u.WorkerID != "a" || u.Edition != 3 || !slices.Equal(u.Warm, []int32{1}) {
+			t.Errorf("user data is %+v, %v", u, err)
+		}
+		if !slices.Equal(s.topics, []string{"t", "u"}) || !slices.Equal(s.owned, []int32{0, 1}) || s.generation != before {
+			t.Errorf("subscription is %+v, the generation before was %d", s, before)
+		}
+	})
+}
+
 // A worker that is back within the session of its old self gets the partitions whose state is on its disk.
 func TestRestartedWorkerGetsItsWarmPartitionsBack(t *testing.T) {
 	bubble(t, 4, func(c *cluster) {
