@@ -3,6 +3,7 @@ package seglog
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -42,6 +43,27 @@ func (x *transactions) step(t *testing.T, l *Log, r *rand.Rand) {
 	}
 }
 
+// takeBack appends more and takes it back.
+func (x *transactions) takeBack(t *testing.T, l *Log, r *rand.Rand) {
+	t.Helper()
+	before := transactions{open: maps.Clone(x.open), sequence: maps.Clone(x.sequence), aborted: slices.Clone(x.aborted)}
+	next := l.Next()
+	p, err := l.Append(newBatch(t, next, 1, next, recordbatch.NoProducer), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range r.IntN(20) {
+		x.step(t, l, r)
+	}
+	if err := l.TakeBack(p, next); err != nil {
+		t.Fatal(err)
+	}
+	*x = before
+	for range 5 {
+		x.step(t, l, r)
+	}
+}
+
 // S-54 and rule S14 of the protocol notes: the aborted ranges are right, also after restarts in the middle of transactions
 // and without any sidecar.
 func TestAbortedRangesAreFoundAgain(t *testing.T) {
@@ -55,6 +77,7 @@ func TestAbortedRangesAreFoundAgain(t *testing.T) {
 			for range 40 {
 				x.step(t, l, r)
 			}
+			x.takeBack(t, l, r)
 			for range 60 {
 				from := r.Int64N(l.Next())
 				upTo := from + 1 + r.Int64N(l.Next()-from)

@@ -477,3 +477,69 @@ func TestReadersAreNotDisturbedByDropBeforeAndClose(t *testing.T) {
 		t.Errorf("the first segment: %v", err)
 	}
 }
+
+// A killed process leaves bytes in the page cache that are right and not on disk.
+func TestRedoneBytesAreSyncedEvenIfTheyWereThere(t *testing.T) {
+	disk := newMem(t)
+	c := Config{Limits: Limits{SegmentBytes: 600}}
+	l := fresh(t, disk, c)
+	all, places := fill(t, l, 3, 3)
+	if err := l.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	known := l.Known()
+	more, morePlaces := fill(t, l, 7, 3)
+	all, places = append(all, more...), append(places, morePlaces...)
+
+	killed := disk.Clone()
+	l, err := Open("data/p", Config{FS: killed}, known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		if err := l.Redo(places[i], all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.CutBehind(); err != nil {
+		t.Fatal(err)
+	}
+	l = reopen(t, killed.CrashClone(), c, l.Known())
+	for i := range all {
+		if got, err := l.Read(int64(3*i), 1, l.Next(), nil); err != nil || !bytes.Equal(got, all[i]) {
+			t.Fatalf("batch %d: %d bytes, %v", i, len(got), err)
+		}
+	}
+}
+
+// The sidecar of an earlier life may fit a segment that was redone with other batches of the same sizes.
+func TestSidecarsOfRedoneSegmentsAreRemoved(t *testing.T) {
+	disk := newMem(t)
+	l := fresh(t, disk, Config{Limits: Limits{SegmentBytes: 600}})
+	all, places := fill(t, l, 12, 3)
+	if err := l.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	re, err := Open("data/p", Config{FS: disk}, Known{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer re.Close()
+	for i := range all {
+		if err := re.Redo(places[i], all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := re.CutBehind(); err != nil {
+		t.Fatal(err)
+	}
+	names, err := disk.List("data/p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if _, ok := parseName(name, indexSuffix); ok {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}

@@ -44,9 +44,6 @@ func (l *Log) Redo(p Place, batch []byte) error {
 			return err
 		}
 	}
-	a.mu.Lock()
-	a.mu.synced = false
-	a.mu.Unlock()
 	same, err := holds(a.h.f, batch, p.At)
 	if err != nil {
 		return fmt.Errorf("redo in %s: %w", logName(l.dir, a.base), err)

@@ -60,21 +60,15 @@ func (l *Log) take() *group {
 	return g
 }
 
-// publish makes a group's records count, in this order: the LSN, what the owner publishes, the waiters.
+// publish makes a group's records count: first what the owner publishes, then the LSN, so that nobody who asks meanwhile
+// is faster, then the waiters. The buffer serves the next group but one.
 func (l *Log) publish(g *group) {
-	l.mu.Lock()
-	l.mu.decided = g.last
-	l.mu.written.add(g.last, roundUp(int64(len(g.buf))))
-	l.mu.Unlock()
 	if l.c.OnDurable != nil {
 		l.c.OnDurable(g.last)
 	}
-	l.release(g)
-}
-
-// release wakes the waiters of a group whose fate is known and keeps its buffer for the next.
-func (l *Log) release(g *group) {
 	l.mu.Lock()
+	l.mu.decided = g.last
+	l.mu.written.add(g.last, roundUp(int64(len(g.buf))))
 	l.mu.writing = nil
 	if cap(g.buf) <= 2*l.c.QueueBytes {
 		l.mu.buf = g.buf

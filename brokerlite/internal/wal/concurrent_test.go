@@ -61,6 +61,28 @@ func TestAppendersSeeTheirRecordsInOrderAndPublishedFirst(t *testing.T) {
 	}
 }
 
+// S-48: what the owner publishes is there before anybody learns that the record is durable, however he asks.
+func TestNobodyLearnsOfARecordBeforeItIsPublished(t *testing.T) {
+	var l *Log
+	ready := make(chan struct{})
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	l, _ = mustOpen(t, newMem(t), Config{OnDurable: func(lsn LSN) {
+		<-ready
+		if err := l.Wait(gone, lsn); !errors.Is(err, context.Canceled) {
+			t.Errorf("Wait, while the record is published: %v", err)
+		}
+		if l.Durable() >= lsn {
+			t.Errorf("durable %d, while the record is published", l.Durable())
+		}
+	}}, 0)
+	close(ready)
+	write(t, l, 100)
+	if l.Durable() != 1 {
+		t.Errorf("durable %d", l.Durable())
+	}
+}
+
 // While one sync runs, the next group forms: many waiters, few syncs.
 func TestOneSyncServesAllThatCameInMeanwhile(t *testing.T) {
 	faulty := vfs.NewFaulty(newMem(t))

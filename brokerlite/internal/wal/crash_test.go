@@ -141,10 +141,10 @@ func TestNoCrashLosesAcknowledgedRecordsOrMakesHoles(t *testing.T) {
 					break
 				}
 				m.check(t, n)
-				if n%5 != 0 {
+				if n%7 != 0 {
 					continue
 				}
-				for k := n / 5 % 3; ; k += 11 { // a second crash, the first ones of them during recovery
+				for k := n / 7 % 3; ; k += 13 { // a second crash, the first ones of them during recovery
 					second := imageAt(t, m.fs.Clone(), *m, k+1, take)
 					if second == nil {
 						break

@@ -64,7 +64,8 @@ func (d *disk) write(l *Log, g *group) error {
 	return nil
 }
 
-// padded gives the round with zeros up to the next block, so that a reader finds no rest of another round there.
+// padded gives the round with zeros up to the next block: for a part of a block the page cache of a recycled file would
+// have to read the rest from disk first.
 func (d *disk) padded(g *group, size int64) []byte {
 	n := len(g.buf)
 	for int64(len(g.buf)) < size {

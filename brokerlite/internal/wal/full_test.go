@@ -48,6 +48,13 @@ func TestFullDisk(t *testing.T) {
 	if len(told) != 1 || told[0] != durable {
 		t.Fatalf("OnFull got %v, want %d once", told, durable)
 	}
+	l.mu.Lock()
+	name := fileName("wal", l.mu.live[len(l.mu.live)-1].number)
+	l.mu.Unlock()
+	at := rounds(t, fs, name)
+	if end := at[len(at)-1]; int64(len(contents(t, fs, name))) != end {
+		t.Errorf("%d bytes of the failed round take room", int64(len(contents(t, fs, name)))-end)
+	}
 	if _, err := l.Append(testKind, nil); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Append on a full disk: %v", err)
 	}

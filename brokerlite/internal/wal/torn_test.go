@@ -208,3 +208,65 @@ func TestUnknownVersionIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Bytes of an old use of the file, or of another log, may be intact rounds and even name the right record.
+func TestRoundOfAnotherLifeIsNotRead(t *testing.T) {
+	fs := newMem(t)
+	l, _ := mustOpen(t, fs, Config{}, 0)
+	write(t, l, 100)
+	write(t, l, 100)
+	at := rounds(t, fs, firstFile)
+	h, _, err := parseFileHeader(firstFile, contents(t, fs, firstFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]roundHeader{
+		"other salt":            {salt: h.salt + 1, previous: 2, first: 3, last: 3, count: 1},
+		"other record before":   {salt: h.salt, previous: 3, first: 4, last: 4, count: 1},
+		"earlier record before": {salt: h.salt, previous: 1, first: 2, last: 2, count: 1},
+	} {
+		g := newGroup(nil)
+		g.add(c.first, false, testKind, payload(c.first, 100))
+		c.length = uint32(len(g.buf) - roundHeaderBytes)
+		c.seal(g.buf)
+		disk := fs.Clone()
+		overwrite(t, disk, firstFile, g.buf, at[2])
+		_, got := mustOpen(t, disk, Config{}, 0)
+		if len(got.lsns) != 2 {
+			t.Errorf("%s: replayed %v", name, got.lsns)
+		}
+	}
+}
+
+// Only so is a round without a header damage, and not the torn start of a file.
+func TestHeaderIsDurableBeforeTheFirstRound(t *testing.T) {
+	fs := newMem(t)
+	faulty := vfs.NewFaulty(fs)
+	l, _ := mustOpen(t, faulty, Config{FileBytes: minFileBytes}, 0)
+	files := map[string]bool{}
+	faulty.SetHook(func(op vfs.Op) error {
+		if op.Kind != vfs.KindSync || files[op.Name] {
+			return nil
+		}
+		files[op.Name] = true
+		if n := int64(len(contents(t, fs, op.Name))); n != blockBytes {
+			t.Errorf("%s has %d bytes at its first sync, want the header alone", op.Name, n)
+		}
+		return nil
+	})
+	for range 20 {
+		write(t, l, 20_000)
+	}
+	if len(files) < 3 {
+		t.Errorf("only %d files", len(files))
+	}
+}
+
+func TestRoundsFillWholeBlocks(t *testing.T) {
+	fs := newMem(t)
+	l, _ := mustOpen(t, fs, Config{}, 0)
+	write(t, l, zeroStep) // large enough to do without zeros ahead
+	if n := len(contents(t, fs, firstFile)); n != blockBytes+zeroStep+blockBytes {
+		t.Errorf("%d bytes, want %d", n, blockBytes+zeroStep+blockBytes)
+	}
+}
