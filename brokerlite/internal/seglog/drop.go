@@ -29,13 +29,14 @@ func (l *Log) DropBefore(offset int64) error {
 		l.mu.entries = l.mu.entries || n > 0
 		return &set{start: offset, sealed: t.sealed[n:], active: t.active}
 	})
-	errs := []error{l.files.forget(gone)}
+	var errs []error
 	for _, s := range gone {
 		if err := l.c.FS.Remove(s.logName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("drop segment: %w", err))
 		}
 		errs = append(errs, l.removeSidecar(s.base))
 	}
+	errs = append(errs, l.files.forget(gone)) // last: a reader with the old set finds no name to open any more
 	return errors.Join(errs...)
 }
 

@@ -32,7 +32,11 @@ func (l *Log) within(a *active, s *sealed, do func(*reader) error) error {
 		}
 		r := l.reader(o.h.f, s)
 		defer r.release()
-		return errors.Join(do(r), o.h.done())
+		err = errors.Join(do(r), o.h.done())
+		if l.usable() != nil { // Close came in between, and may have missed it
+			err = errors.Join(err, l.files.forget([]*sealed{s}))
+		}
+		return err
 	}
 	if !a.h.use() {
 		return errGone

@@ -337,6 +337,15 @@ func TestTakeBackUndoesTheNewestAppends(t *testing.T) {
 		if l.Next() != int64(3*first) {
 			t.Fatalf("next offset %d, want %d", l.Next(), 3*first)
 		}
+		names, err := disk.List("data/p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if base, ok := parseName(name, indexSuffix); ok && base >= places[first].Base {
+				t.Errorf("%d back: %s is still there", back, name)
+			}
+		}
 		again := newBatch(t, l.Next(), 2, 9, recordbatch.NoProducer)
 		if _, err := l.Append(again, now); err != nil {
 			t.Fatal(err)

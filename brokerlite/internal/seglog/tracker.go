@@ -40,7 +40,7 @@ func (t *tracker) see(b recordbatch.Batch, below func(producerID, since int64) (
 	}
 	m, err := recordbatch.ParseMarker(b)
 	if err != nil {
-		return nil, nil //nolint:nilerr // a control batch of a kind nobody knows ends nothing
+		return nil, nil // a control batch of a kind nobody knows ends nothing
 	}
 	first, ok := t.open[id]
 	if _, whole := t.whole[id]; !m.Commit && !whole {
