@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
@@ -58,6 +59,9 @@ func (h *Harness) pumping(step func(ctx context.Context) error) error {
 		}
 		select {
 		case err := <-done:
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("still at work after %v of real time: %w\n%s", stuck, err, progress(h.life.worker.Status()))
+			}
 			return err
 		case <-h.life.clock.wake:
 		}
@@ -136,4 +140,20 @@ func (h *Harness) inputEnd(ctx context.Context, processor, stream string, task w
 		return 0, err
 	}
 	return end[0].Offset, nil
+}
+
+// progress shows where every task stands, for a story that does not go on.
+func progress(s worker.Status) string {
+	var b strings.Builder
+	for _, p := range s.Processors {
+		fmt.Fprintf(&b, "processor %s, edition %d\n", p.Name, p.Edition)
+		for _, task := range p.Tasks {
+			fmt.Fprintf(&b, "\tpartition %d of edition %d: %s, %d commits", task.Partition, task.Edition, task.Phase, task.Commits)
+			for _, in := range task.Inputs {
+				fmt.Fprintf(&b, ", %s %d of %d", in.Stream, in.Committed, in.End)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
 }
