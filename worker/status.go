@@ -87,7 +87,10 @@ func (e *StoppedError) Error() string {
 
 // Status may be called at any time from any goroutine.
 func (w *Worker) Status() Status {
-	s := Status{ID: w.id, Ready: true, Buffered: w.budget.used.Load(), MovedAside: w.moved.Load(), HungHandler: w.hung.Load(),
+	w.mu.Lock()
+	id := w.id
+	w.mu.Unlock()
+	s := Status{ID: id, Ready: true, Buffered: w.budget.used.Load(), MovedAside: w.moved.Load(), HungHandler: w.hung.Load(),
 		CommitEvery: w.config.CommitEvery, BufferBytes: w.config.BufferBytes, StateMemory: w.config.StateMemory}
 	w.commit.Lock()
 	s.Commits, s.LastCommit = w.commit.count, w.commit.last

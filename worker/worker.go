@@ -162,7 +162,7 @@ func (w *Worker) runUnits(ctx context.Context) error {
 // takeStateDir locks the application's directory and reads, or makes up, this worker's id.
 func (w *Worker) takeStateDir() (io.Closer, error) {
 	if w.config.StateDir == "" {
-		w.id = newID()
+		w.setID(newID())
 		return nil, nil
 	}
 	dir := names.AppDir(w.config.StateDir, w.app.Name())
@@ -170,11 +170,20 @@ func (w *Worker) takeStateDir() (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.id, err = keepID(w.config.FS, path.Join(dir, "worker-id")); err != nil {
+	id, err := keepID(w.config.FS, path.Join(dir, "worker-id"))
+	if err != nil {
 		_ = lock.Close() // the first error is the one to tell
 		return nil, err
 	}
+	w.setID(id)
 	return lock, nil
+}
+
+// setID is called once, before any unit starts; the lock is for Status.
+func (w *Worker) setID(id string) {
+	w.mu.Lock()
+	w.id = id
+	w.mu.Unlock()
 }
 
 func newID() string {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrun/millrun/brokerlite"
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog/embedded"
 	"github.com/millrun/millrun/internal/vfs"
@@ -32,7 +33,7 @@ func newBench(t testing.TB) *bench {
 }
 
 func (b *bench) open() {
-	l, err := embedded.OpenConfig("log", embedded.Config{FS: b.disk})
+	l, err := embedded.OpenConfig("log", embedded.Config{FS: b.disk, Broker: brokerlite.Config{MinSessionTimeout: 100 * time.Millisecond}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func (b *bench) run(app *topology.Topology, change func(*worker.Config)) (w *wor
 // start starts a worker; ended gives what Run returns.
 func (b *bench) start(app *topology.Topology, change func(*worker.Config)) (w *worker.Worker, cancel func(), ended chan error) {
 	b.t.Helper()
-	c := worker.Config{StateDir: "state", Partitions: 4, FS: b.disk, CommitEvery: 10 * time.Millisecond,
+	c := worker.Config{StateDir: "state", Partitions: 4, FS: b.disk, CommitEvery: 10 * time.Millisecond, SessionTimeout: 3 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(testWriter{b.t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}
 	if change != nil {
 		change(&c)
