@@ -9,10 +9,11 @@ import (
 type batch struct {
 	commitlog.Batch
 	reader *reader
-	bytes  int    // of the answer, counted in the reader's held
-	raw    []byte // the part of the answer that the records borrow from
-	spill  []byte // what was decompressed
-	moved  bool   // Next is past where the reader stood
+	source *source // that it was taken from
+	bytes  int     // of the answer, counted in the reader's held and the source's given
+	raw    []byte  // the part of the answer that the records borrow from
+	spill  []byte  // what was decompressed
+	moved  bool    // Next is past where the reader stood
 }
 
 // maxFree bounds the batches a reader keeps for reuse: what a caller usually has in hand, and one in the making.
@@ -37,11 +38,15 @@ func (b *batch) Recycle(*commitlog.Batch) {
 	// Records keep whole answers in memory as long as they point into them.
 	clear(b.Records)
 	clear(b.Headers)
-	r, bytes := b.reader, b.bytes
+	r, s, bytes := b.reader, b.source, b.bytes
 	*b = batch{reader: r, spill: b.spill[:0],
 		Batch: commitlog.Batch{Records: b.Records[:0], Headers: b.Headers[:0]}}
 	r.mu.Lock()
 	r.mu.held -= bytes
+	if s != nil {
+		s.given -= bytes
+		r.widen(s)
+	}
 	if len(r.mu.free) < maxFree && !r.mu.closed {
 		r.mu.free = append(r.mu.free, b)
 	}

@@ -57,34 +57,37 @@ func (r *reader) prepare() (context.Context, *kmsg.FetchRequest, map[commitlog.P
 			r.mu.Unlock()
 			return nil, nil, nil
 		}
-		if r.mu.held < r.c.BufferBytes && r.mu.queued < 2*r.c.BatchBytes {
-			if req, asked := r.request(); len(asked) > 0 {
-				ctx, cancel := context.WithCancel(context.Background())
-				r.mu.cancel = cancel
-				r.mu.Unlock()
-				return ctx, req, asked
-			}
+		narrow := !r.room()
+		if req, asked := r.request(narrow); len(asked) > 0 {
+			ctx, cancel := context.WithCancel(context.Background())
+			r.mu.cancel, r.mu.narrow = cancel, narrow
+			r.mu.Unlock()
+			return ctx, req, asked
 		}
 		r.mu.Unlock()
 		<-r.kick
 	}
 }
 
-// request asks for every source without a fault, the one Poll looks at next first, so that a small limit starves nobody.
-func (r *reader) request() (*kmsg.FetchRequest, map[commitlog.Partition]*source) {
+// request asks for every source without a fault, narrow: for the starved ones only. The one Poll looks at next comes first, so
+// that a small limit starves nobody.
+func (r *reader) request(narrow bool) (*kmsg.FetchRequest, map[commitlog.Partition]*source) {
 	req := kmsg.NewPtrFetchRequest()
 	req.Version = 12
 	req.ReplicaID = -1
 	req.MaxWaitMillis = millis(r.c.MaxWait)
 	req.MinBytes = 1
 	req.MaxBytes = int32(min(r.c.BufferBytes-r.mu.held, 1<<31-1))
+	if narrow {
+		req.MaxBytes = int32(min(r.c.BatchBytes, 1<<31-1))
+	}
 	req.IsolationLevel = isolationLevel(r.c.Isolation)
 	req.SessionID, req.SessionEpoch = 0, -1
 	asked := make(map[commitlog.Partition]*source, len(r.mu.sources))
 	topics := make(map[string]int, len(r.mu.sources))
 	for i := range r.mu.sources {
 		s := r.mu.sources[(r.mu.turn+i)%len(r.mu.sources)]
-		if s.stopped {
+		if s.stopped || narrow && !s.starved() {
 			continue
 		}
 		asked[s.partition] = s
@@ -109,7 +112,7 @@ func (r *reader) take(resp *kmsg.FetchResponse, err error, asked map[commitlog.P
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.cancel()
-	r.mu.cancel = nil
+	r.mu.cancel, r.mu.narrow = nil, false
 	if r.mu.closed {
 		return false, false
 	}

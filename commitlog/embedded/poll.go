@@ -101,8 +101,10 @@ func (r *reader) pick() *source {
 func (r *reader) taken(s *source, a *answer, to *batch, used int, fault error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	to.bytes = used
+	to.bytes, to.source = used, s
+	s.given += used
 	r.mu.queued -= used
+	r.widen(s)
 	if len(a.rest) == 0 {
 		s.answers = s.answers[1:]
 	}

@@ -21,8 +21,12 @@ const (
 // reader keeps commitlog.Reader. One goroutine, fetch, asks the broker and queues raw answers; Poll decodes a piece of one
 // in the goroutine that uses the records, where they stay in its cache.
 //
-//	held   = bytes queued + bytes in batches given out; fetch sleeps while held >= BufferBytes
-//	queued <= held; fetch sleeps while queued >= aheadBytes too, so that data waits in the log and not here
+//	held   = bytes queued + bytes in batches given out; there is room while held < BufferBytes
+//	queued <= held; there is room only while queued < 2 BatchBytes too, so that data waits in the log and not here
+//
+// Without room, fetch asks for starved partitions alone: those of which nothing is queued or given out. Who reads several
+// partitions in an order of their own keeps batches of one until a record of another is there, and would wait for ever if
+// the kept ones closed the door to it. So BufferBytes may be exceeded by one answer for each partition.
 type reader struct {
 	log     *Log
 	c       commitlog.ReaderConfig
@@ -40,6 +44,7 @@ type reader struct {
 		queued  int
 		free    []*batch
 		cancel  context.CancelFunc // of the fetch under way, else nil
+		narrow  bool               // the fetch under way asks for starved partitions only
 		woken   bool
 		closed  bool
 		fatal   error // ends everything
@@ -130,6 +135,18 @@ func (r *reader) refetch() {
 		r.mu.cancel()
 	}
 	signal(r.kick)
+}
+
+// room tells whether more may be fetched of partitions that have something already. r.mu is held.
+func (r *reader) room() bool { return r.mu.held < r.c.BufferBytes && r.mu.queued < 2*r.c.BatchBytes }
+
+// widen ends a fetch for starved partitions once there is room for all, or s, which has given something back, is starved too
+// and not asked for. r.mu is held.
+func (r *reader) widen(s *source) {
+	if r.mu.narrow && (r.room() || s.starved()) {
+		r.mu.narrow = false
+		r.mu.cancel()
+	}
 }
 
 // Wake implements commitlog.Reader.

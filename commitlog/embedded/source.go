@@ -18,10 +18,14 @@ type source struct {
 	position  int64     // records below it are not given: Seek's offset, then past what Poll gave
 	next      int64     // where the next fetch starts
 	answers   []*answer // oldest first
+	given     int       // bytes in batches that Poll gave and nobody has released
 	fault     error     // given out once, behind the answers
 	stopped   bool      // had a fault: fetched again after Seek only
 	dropped   bool      // no longer of the reader
 }
+
+// starved tells that nothing of the partition is with the reader or its user.
+func (s *source) starved() bool { return len(s.answers) == 0 && s.given == 0 }
 
 func newSource(p commitlog.Partition, offset int64) *source {
 	s := &source{partition: p, position: offset, next: offset}

@@ -215,7 +215,7 @@ func (w *writer) run() {
 	}
 }
 
-// linger waits for company of the first call.
+// linger waits for company of the first call, until the time is up or the writer closes.
 func (w *writer) linger() {
 	if w.c.Linger <= 0 {
 		return
@@ -223,16 +223,16 @@ func (w *writer) linger() {
 	timer := w.log.clock.NewTimer(w.c.Linger)
 	defer timer.Stop()
 	for {
+		w.mu.Lock()
+		waits := len(w.mu.queue) > 0 && !w.mu.closed
+		w.mu.Unlock()
+		if !waits {
+			return
+		}
 		select {
 		case <-timer.C():
 			return
 		case <-w.kick:
-			w.mu.Lock()
-			closed := w.mu.closed
-			w.mu.Unlock()
-			if closed {
-				return
-			}
 		}
 	}
 }
