@@ -63,13 +63,6 @@ func UndeclaredStream(processor string, s *Stream) error {
 	return Permanentf("processor %s emits to %s (%s), which it does not declare: add Emits", processor, s.Name, UseSite())
 }
 
-// MisplacedKey is the fault of a handler that used a table's key which belongs to another partition than the task's. Where
-// no reader would look, nothing may be written. It is permanent.
-func MisplacedKey(t *Table, key []byte, belongs, has int32) error {
-	return Permanentf("table %s (%s): key %s belongs to partition %d, this task has partition %d: send it there with a NewInternalStream",
-		t.Name, UseSite(), ShowKey(key), belongs, has)
-}
-
 // ShowKey prints a key for a message: quoted where it is text, else in hexadecimal, cut after 64 bytes.
 func ShowKey(key []byte) string {
 	const most = 64
