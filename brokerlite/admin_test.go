@@ -345,7 +345,7 @@ func TestProduceRefusesWhatItMust(t *testing.T) {
 	}{
 		{"bad CRC", code("a", broken), kerr.CorruptMessage},
 		{"two batches", code("a", append(append([]byte(nil), good...), good...)), kerr.InvalidRecord},
-		{"nothing", code("a", nil), kerr.CorruptMessage},
+		{"nothing", code("a", nil), kerr.InvalidRecord},
 		{"too large", code("a", batch(nobody, strings.Repeat("x", 1000))), kerr.MessageTooLarge},
 		{"microseconds for milliseconds", code("a", stamped(testStart.UnixMicro())), kerr.InvalidTimestamp},
 		{"two hours ahead", code("a", stamped(testStart.UnixMilli()+7_200_000)), kerr.InvalidTimestamp},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -100,8 +101,9 @@ func TestFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	r.delete("big")
 	r.mem.SetCapacity(0)
 	var base int64
-	for range 1000 { // the broker looks for room once a second of its clock
+	for range 1_000_000 { // the broker looks for room once a second of its clock
 		r.clock.Advance(time.Second)
+		runtime.Gosched()
 		if base, err = r.tryProduce(nobody, "a", 0, "after"); err == nil {
 			break
 		}

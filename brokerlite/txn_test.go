@@ -165,20 +165,14 @@ func TestTransactionTimesOut(t *testing.T) {
 	want(t, "offset of the aborted", got, -1)
 }
 
-// awaitStable lets time pass and waits, by a fetch that the broker wakes, until the last stable offset is there.
+// awaitStable lets time pass and waits, by a fetch that the marker wakes, until the last stable offset is there.
 func awaitStable(r *rig, pass func(), topic string, index int32, stable int64) {
 	r.t.Helper()
 	pass()
-	for range 1000 {
-		if r.fetch(topic, index, 0, true).LastStableOffset == stable {
-			return
-		}
-		// The timer's goroutine has been woken and needs the processor, not time; produce waits for a whole round.
-		if _, err := r.initProducer("", nobody); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-	r.t.Fatalf("%s/%d: last stable offset is not %d", topic, index, stable)
+	req := fetchRequest(topic, index, 0, true)
+	req.MaxWaitMillis = 3_600_000
+	p := r.do(req).(*kmsg.FetchResponse).Topics[0].Partitions[0]
+	want(r.t, "last stable offset", p.LastStableOffset, stable)
 }
 
 func TestRenewAndLateRequests(t *testing.T) {

@@ -12,11 +12,13 @@ import (
 func (s *Server) endTxn(ctx context.Context, req *kmsg.EndTxnRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.EndTxnResponse)
 	p, code := s.e.EndTransaction(req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit)
-	if code == 0 {
-		var err error
-		if code, err = s.e.WaitCode(ctx, p.LSN, kerr.CoordinatorNotAvailable); err != nil {
-			return nil, err
-		}
+	// A refusal waits too: it may speak of another owner's record that is not durable (S-48).
+	refused, err := s.e.WaitCode(ctx, p.LSN, kerr.CoordinatorNotAvailable)
+	if err != nil {
+		return nil, err
+	}
+	if refused != 0 {
+		code = refused
 	}
 	if resp.ErrorCode = code; code == 0 {
 		resp.ProducerID, resp.ProducerEpoch = p.ID, p.Epoch

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/millrun/millrun/internal/clock"
+)
 
 // retryAfter is how long after a full disk things are tried again.
 const retryAfter = time.Second
@@ -10,21 +14,19 @@ func (e *Engine) runTimers() {
 	defer e.loops.Done()
 	for {
 		var fires <-chan time.Time
-		now := e.Now()
-		if next := e.due(now); !next.IsZero() {
-			t := e.c.Clock.NewTimer(next.Sub(now))
+		var t clock.Timer
+		if next := e.due(e.Now()); !next.IsZero() {
+			t = e.timerAt(next)
 			fires = t.C()
-			select {
-			case <-fires:
-			case <-e.timersKick:
-			case <-e.stop:
-			}
+		}
+		select {
+		case <-fires:
+		case <-e.timersKick:
+		case <-e.stop:
+		case <-e.failed:
+		}
+		if t != nil {
 			t.Stop()
-		} else {
-			select {
-			case <-e.timersKick:
-			case <-e.stop:
-			}
 		}
 		select {
 		case <-e.stop:
@@ -33,6 +35,19 @@ func (e *Engine) runTimers() {
 			return
 		default:
 		}
+	}
+}
+
+// timerAt makes a timer for a point in time. Timers take spans, so a clock that is moved between asking it and setting
+// the timer would make it late; a clock that only runs is late by that much anyway, so few attempts do.
+func (e *Engine) timerAt(at time.Time) clock.Timer {
+	for try := 0; ; try++ {
+		now := e.Now()
+		t := e.c.Clock.NewTimer(at.Sub(now))
+		if try == 3 || e.Now().Equal(now) {
+			return t
+		}
+		t.Stop()
 	}
 }
 

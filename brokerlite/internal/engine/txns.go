@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -43,11 +42,16 @@ func (t *txns) find(id string) *transactional {
 	return t.byID[id]
 }
 
+// maxTransactionalIDs bounds the ids remembered. Above it new ones are refused with COORDINATOR_NOT_AVAILABLE; those known
+// go on.
+const maxTransactionalIDs = 100_000
+
+// findOrMake gives the host of an id; nil when it is new and there are too many.
 func (t *txns) findOrMake(id string) *transactional {
 	t.Lock()
 	defer t.Unlock()
 	h := t.byID[id]
-	if h == nil {
+	if h == nil && len(t.byID) < maxTransactionalIDs {
 		h = &transactional{m: txn.New(id)}
 		t.byID[id] = h
 	}
@@ -86,6 +90,9 @@ func (e *Engine) InitProducer(id string, pid int64, epoch int16, timeout time.Du
 	e.gate.RLock()
 	defer e.gate.RUnlock()
 	h := e.txns.findOrMake(id)
+	if h == nil {
+		return Producer{ID: -1, Epoch: -1}, kerr.CoordinatorNotAvailable.Code
+	}
 	h.Lock()
 	defer h.Unlock()
 	v := h.m.Init(pid, epoch, timeout, e.freshPID)
@@ -296,7 +303,7 @@ func (e *Engine) expireOne(h *transactional, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// waitTransactional is Wait for answers about transactions: a refusal of the log becomes a code the client may retry.
+// WaitCode is Wait for answers about transactions: a full disk becomes a code that the client may retry.
 func (e *Engine) WaitCode(ctx context.Context, lsn wal.LSN, refused *kerr.Error) (int16, error) {
 	err := e.Wait(ctx, lsn)
 	switch {
@@ -305,7 +312,7 @@ func (e *Engine) WaitCode(ctx context.Context, lsn wal.LSN, refused *kerr.Error)
 	case isFull(err):
 		return refused.Code, nil
 	case e.Err() != nil:
-		return 0, errors.Join(e.Err())
+		return 0, e.Err()
 	}
 	return 0, err
 }

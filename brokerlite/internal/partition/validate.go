@@ -19,6 +19,9 @@ type Invalid struct {
 // Validate holds what a producer sent for one partition against all rules that need no lock: that it is one whole, intact
 // batch (S1), its size, its timestamps (S6) and, for a compacted topic, its keys (S3). nil: it may be appended.
 func (p *Partition) Validate(b []byte, maxBytes int, now time.Time) *Invalid {
+	if len(b) == 0 {
+		return &Invalid{Code: kerr.InvalidRecord.Code, Record: -1, Why: "no batch, want exactly one"}
+	}
 	if err := recordbatch.Check(b, maxBytes); err != nil {
 		return &Invalid{Code: batchCode(err), Record: -1, Why: err.Error()}
 	}
