@@ -217,6 +217,20 @@ func TestACleanStopLeavesNothingToReplay(t *testing.T) {
 	}
 }
 
+// Before the first barrier nothing is known of what is in the store: it starts empty, not with entries that a compacted changelog
+// might not take back.
+func TestAStoreWithoutABarrierStartsEmpty(t *testing.T) {
+	l := newLife(t, 1)
+	l.commit()
+	s, err := Open(lifeConfig(l.files.Clone()))
+	l.must(err)
+	if got := contentsOf(t, s); len(got) > 0 || s.Moved() != "" || s.Mark().Commit != 0 || s.Last().Commit != 0 {
+		t.Errorf("it has %d entries, mark %+v, moved %q", len(got), s.Mark(), s.Moved())
+	}
+	l.must(s.Close(false))
+	l.must(l.s.Close(false))
+}
+
 // C-32: a restore that is cut short goes on where its last mark was, or from zero; never from where it meant to get.
 func TestARestoreThatIsCutShortKnowsHowFarItCame(t *testing.T) {
 	for _, how := range []string{"stopped", "killed", "power cut"} {

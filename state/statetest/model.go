@@ -38,7 +38,9 @@ func cacheAgreesWithAMap(t *testing.T, open Opener) {
 func (h *harness) random(r *rand.Rand, ops int) error {
 	const table = 1
 	m := layers{map[string]string{}, map[string]string{}, map[string]string{}}
-	inFlight := false
+	var inFlight *state.Changes // frozen
+	var frozen map[string]string
+	applied := false
 	key := func() string { return fmt.Sprintf("k%03d", r.IntN(200)) }
 	for op := range ops {
 		k := key()
@@ -64,23 +66,23 @@ func (h *harness) random(r *rand.Rand, ops int) error {
 		case what < 88:
 			h.c.Accept()
 			m.accepted = maps.Clone(m.staged)
-		case what < 93:
+		case what < 92:
 			h.c.Discard()
 			m.staged = maps.Clone(m.accepted)
-		case what < 96 && !inFlight:
-			changes := h.c.Freeze()
-			inFlight = true
+		case what < 95 && inFlight == nil:
+			inFlight, frozen, applied = h.c.Freeze(), maps.Clone(m.accepted), false
+		case what < 97 && inFlight != nil && !applied:
 			h.n++
-			if err := h.s.Apply(changes, state.Mark{Commit: h.n}); err != nil {
+			if err := h.s.Apply(inFlight, state.Mark{Commit: h.n}); err != nil {
 				return err
 			}
-			m.stored = maps.Clone(m.accepted)
-		case what < 99 && inFlight:
+			m.stored, applied = frozen, true
+		case what < 99 && inFlight != nil && applied:
 			h.c.Thaw()
-			inFlight = false
+			inFlight = nil
 		case what == 99:
 			h.c.Rollback()
-			inFlight = false
+			inFlight = nil
 			m.accepted, m.staged = maps.Clone(m.stored), maps.Clone(m.stored)
 		}
 	}

@@ -89,6 +89,7 @@ func scanShowsOneMoment(t *testing.T, open Opener) {
 		h.must(h.c.Scan(0, nil, nil, func(k, v []byte) bool {
 			outer = append(outer, fmt.Sprintf("%s=%s", k, v))
 			for _, later := range []string{"a", "b", "c", "d", "e", "f"} {
+				h.c.Put(0, []byte(later), []byte("x")) // fits where an older value was
 				h.c.Put(0, []byte(later), fmt.Appendf(nil, "later than %s", k))
 			}
 			if string(k) == "b" {

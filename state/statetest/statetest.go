@@ -269,8 +269,8 @@ func digestForgetsOrder(t *testing.T, open Opener) {
 		t.Errorf("the same entries by another way give %v, want %v", got, want)
 	}
 	for _, other := range []string{"a=2 b=1 c=3", "a=1 b=2 c=4", "a=1 b=2", "a=1 b=2 c=3 d=", "a=1 b=2 c3=", "a1= b=2 c=3"} {
-		if got := digest(other); got.Sum == want.Sum {
-			t.Errorf("%q has the digest of other entries", other)
+		if got := digest(other); string(got.Sum[:8]) == string(want.Sum[:8]) || string(got.Sum[8:]) == string(want.Sum[8:]) {
+			t.Errorf("%q has the digest of other entries, or half of it", other)
 		}
 	}
 }

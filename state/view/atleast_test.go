@@ -52,6 +52,29 @@ func TestAtLeastShowsTheEffectOfTheRecord(t *testing.T) {
 	}
 }
 
+// The journal may show a commit before the changelog does: here somebody's open transaction stands in front of it.
+func TestAtLeastWaitsForTheChangelogToo(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	k := int64(5)
+	p := partitionOf(k)
+	zombie, err := w.log.OpenTransactor(w.ctx, commitlog.TransactorConfig{ID: "zombie", BatchBytes: 1})
+	w.must(err)
+	w.must(zombie.Append(w.ctx, changelogOf(1, p), []commitlog.Record{{Key: key(99), Value: []byte("never"), Timestamp: -1}}))
+	v := w.open()
+	w.put(1, k, "paid")
+	w.position(1, p, 8)
+	w.commit()
+	short, cancel := context.WithTimeout(w.ctx, 50*time.Millisecond)
+	defer cancel()
+	if got, _, err := v.Get(short, k, view.AtLeast(at(p, 7))); err == nil {
+		t.Errorf("with the changelog held back, Get answers %q", got)
+	}
+	w.must(zombie.Abort(w.ctx))
+	w.wantGet(v, k, "paid", view.AtLeast(at(p, 7)))
+	w.must(zombie.Close())
+}
+
 // A view that is opened late finds the position in the journal's tail, and where the tail has none, at its front.
 func TestAtLeastFindsOldPositions(t *testing.T) {
 	for _, noise := range []int{0, 3_000} {

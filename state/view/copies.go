@@ -1,9 +1,11 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
@@ -27,8 +29,8 @@ type part struct {
 	partition commitlog.Partition
 	target    int64 // the copy is complete when all parts have got there
 	applied   int64 // the next offset: everything below is visible
-	unit      int64 // where the unit under way ends: what was stable when it began
-	epoch     int32
+	unit      int64 // where the unit under way ends; 0: none is
+	epoch     int32 // the highest leader epoch of a batch
 }
 
 // has tells whether all below ends is visible.
@@ -104,30 +106,58 @@ func newCopies(ctx context.Context, log commitlog.Log, app string, owner *decl.P
 	return c, nil
 }
 
-// add takes a batch of the changelog and tells whether something became visible.
+// add takes a batch of the changelog and gives the offset up to which all is visible now.
 //
-// A batch may end in the middle of a commit. What was stable when the unit began is where some commit ends, so what lies below
-// it is shown together; only while the copy is filled, and nobody sees it, each batch counts by itself.
-func (p *part) add(b *commitlog.Batch, filling bool) (visible bool, next int64, err error) {
-	if b.Epoch < p.epoch {
-		return false, 0, fmt.Errorf("%v@%d: %w: leader epoch %d after %d: another history", p.partition, b.Next, errAnew, b.Epoch, p.epoch)
+// A batch may end in the middle of a commit. What was stable when a batch was fetched is where some commit ends: so the end of
+// the unit under way is taken from its first batch, and what lies below it is shown together, even if a later batch reaches
+// beyond it, into the next commit. Only below the target, where nobody sees the copy yet, each batch counts by itself. (Where
+// a foreign transaction is open in front, what is stable may end in the middle of a commit, and that middle shows until it
+// ends.)
+func (p *part) add(b *commitlog.Batch, filling bool) (visible int64, err error) {
+	visible = p.applied
+	if b.Epoch < p.epoch && len(b.Records) > 0 {
+		return visible, fmt.Errorf("%v@%d: %w: leader epoch %d after %d: another history", p.partition, b.Next, errAnew, b.Epoch, p.epoch)
 	}
-	p.epoch = b.Epoch
-	if p.unit == 0 {
+	p.epoch = max(p.epoch, b.Epoch)
+	if p.unit == 0 || filling && b.Next < p.target {
 		p.unit = b.Stable
 	}
-	if err := p.store.Restore(0, b.Records); err != nil {
-		return false, 0, fmt.Errorf("%v: %w", p.partition, err)
+	records := b.Records
+	if p.unit < b.Next {
+		n, _ := slices.BinarySearchFunc(records, p.unit, func(r commitlog.Record, end int64) int { return cmp.Compare(r.Offset, end) })
+		if err := p.show(records[:n], p.unit); err != nil {
+			return visible, err
+		}
+		visible, records, p.unit = p.unit, records[n:], b.Stable
 	}
-	if b.Next < p.unit && !filling {
-		return false, b.Next, nil
+	if b.Next < p.unit && !(filling && b.Next < p.target) {
+		return visible, p.keep(records)
+	}
+	if err := p.show(records, b.Next); err != nil {
+		return visible, err
 	}
 	p.unit = 0
-	m := state.Mark{Changelogs: []state.Applied{{Next: b.Next, Epoch: b.Epoch}}}
-	if err := p.store.Commit(m); err != nil {
-		return false, 0, fmt.Errorf("%v: %w", p.partition, err)
+	return b.Next, nil
+}
+
+// keep takes records that are shown later.
+func (p *part) keep(records []commitlog.Record) error {
+	if err := p.store.Restore(0, records); err != nil {
+		return fmt.Errorf("%v: %w", p.partition, err)
 	}
-	return true, b.Next, nil
+	return nil
+}
+
+// show makes all below next visible, of which records are the last.
+func (p *part) show(records []commitlog.Record, next int64) error {
+	if err := p.keep(records); err != nil {
+		return err
+	}
+	m := state.Mark{Changelogs: []state.Applied{{Next: next, Epoch: p.epoch}}}
+	if err := p.store.Commit(m); err != nil {
+		return fmt.Errorf("%v: %w", p.partition, err)
+	}
+	return nil
 }
 
 // errAnew says that a copy has to be filled anew.

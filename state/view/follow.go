@@ -234,7 +234,7 @@ func (f *follower) fill(ctx context.Context) error {
 // takeChangelog adds to the copy that a batch is for; one that was dropped meanwhile has no use for it.
 func (f *follower) takeChangelog(b *commitlog.Batch) error {
 	if p := f.filling.part(b.Partition); p != nil {
-		_, next, err := p.add(b, true)
+		visible, err := p.add(b, true)
 		if errors.Is(err, errAnew) {
 			f.anew()
 			return nil
@@ -243,7 +243,7 @@ func (f *follower) takeChangelog(b *commitlog.Batch) error {
 			return err
 		}
 		f.publish(func() {
-			p.applied = next
+			p.applied = visible
 			f.mu.filled = f.filling.progress()
 		})
 		f.swapIfComplete()
@@ -253,13 +253,13 @@ func (f *follower) takeChangelog(b *commitlog.Batch) error {
 	if p == nil {
 		return nil
 	}
-	visible, next, err := p.add(b, false)
+	visible, err := p.add(b, false)
 	if errors.Is(err, errAnew) {
 		f.anew()
 		return nil
 	}
-	if err == nil && visible {
-		f.publish(func() { p.applied = next })
+	if err == nil && visible > p.applied {
+		f.publish(func() { p.applied = visible })
 	}
 	return err
 }
