@@ -182,7 +182,7 @@ func (p *Producer[K, V]) sendLane(index int32, work chan struct{}) {
 			}
 			// The records were taken; nobody's context may lose them. Closing the log ends the append.
 			_, err := p.writer.Append(context.Background(), to, batch)
-			p.took(index, len(batch), bytes, err)
+			p.took(index, batch, bytes, err)
 		}
 	}
 }
@@ -205,20 +205,28 @@ func (p *Producer[K, V]) take(index int32) (batch []commitlog.Record, bytes int6
 		bytes += add
 		n++
 	}
-	batch, l.waiting = l.waiting[:n:n], l.waiting[n:]
-	if len(l.waiting) == 0 {
+	if n == 0 {
+		return nil, 0, false
+	}
+	if batch, l.waiting = l.waiting[:n:n], l.waiting[n:]; len(l.waiting) == 0 {
 		l.waiting = nil
 	}
-	if n > 0 && p.stream.Unkeyed {
+	if p.stream.Unkeyed {
 		p.turn.Add(1)
 	}
 	return batch, bytes, false
 }
 
-func (p *Producer[K, V]) took(index int32, records int, bytes int64, err error) {
+// took settles a batch. Its slice serves the next one, if nothing came meanwhile.
+func (p *Producer[K, V]) took(index int32, batch []commitlog.Record, bytes int64, err error) {
+	records := len(batch)
+	clear(batch)
 	q := &p.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if l := &q.mu.lanes[index]; l.waiting == nil {
+		l.waiting = batch[:0]
+	}
 	if err != nil && q.mu.err == nil {
 		q.mu.err = fmt.Errorf("queued for %s/%d: %w", p.stream.Name, index, err)
 		for i := range q.mu.lanes { // the others have nothing to do any more
