@@ -56,6 +56,23 @@ func TestCrossingToAHandlerAllocatesTheKeyStringAlone(t *testing.T) {
 	}
 }
 
+func TestEmitAndDeleteDoNotAllocate(t *testing.T) {
+	in := processor.NewStream("in", codec.Int64, codec.Int64)
+	out := processor.NewStream("out", codec.Int64, codec.Int64)
+	table := processor.NewTable("table", codec.Int64, codec.Int64)
+	p := processor.New("p", processor.On(in, func(ctx processor.Context, key, _ int64) error {
+		out.Emit(ctx, key, key)
+		out.EmitTombstone(ctx, key)
+		table.Delete(ctx, key)
+		return nil
+	}), processor.Owns(table), processor.Emits(out)).Decl()
+	run := &decl.Run{Processor: p.Name, Ops: &cell{}}
+	key, m := []byte("12345678"), decl.Meta{Partition: &commitlog.Partition{Topic: "in"}}
+	if n := testing.AllocsPerRun(1000, func() { cross(t, run, &p.Inputs[0], m, key, key) }); n != 0 {
+		t.Errorf("%v allocations per record, want none", n)
+	}
+}
+
 // BenchmarkCrossing is a record with one Get and one Put, from bytes to a typed handler and back.
 func BenchmarkCrossing(b *testing.B) {
 	run, in, m := counting()
