@@ -7,8 +7,11 @@ import (
 
 // ReaderConfig says how a Reader fetches. The zero value reads committed records with the defaults below.
 type ReaderConfig struct {
-	Isolation   Isolation
-	BufferBytes int           // fetched and not released; 0: 8 MiB. One batch may exceed it
+	Isolation Isolation
+	// BufferBytes bounds what is fetched and not released; 0: 8 MiB. One answer for each partition may exceed it: a
+	// partition of which the reader and its user hold nothing is fetched all the same, so that whoever keeps batches of
+	// one partition until another has data does not wait for ever.
+	BufferBytes int
 	BatchBytes  int           // per partition and fetch; 0: 1 MiB. A larger single batch still arrives
 	MaxWait     time.Duration // how long the log may hold a fetch; 0: 500 ms
 }
