@@ -21,6 +21,8 @@ import (
 //   - appending: Append keeps what dst holds
 //   - ownership: a decoded value keeps no part of the bytes, and Decode does not write to them
 //   - empty: Decode of no bytes gives a value or an error, not a panic
+//   - schemas (codec.SchemaCodec): the same value has the same schema, a value decodes under the schema it was given, Append
+//     does not lose a schema in silence, and a schema that is not known is codec.ErrSchema
 //   - identity (keys): equal values have equal bytes, different values have different bytes
 //   - order (keys with codec.Sortable): the two functions are inverse, and keep the order of numbers and strings
 //
@@ -32,13 +34,16 @@ func Run[T any](t testing.TB, c codec.Codec[T], values ...T) {
 		t.Errorf("Format is empty: plans and tables need a name for the bytes")
 	}
 	var zero T
-	if _, err := c.Append(nil, zero); err == nil {
+	if _, _, err := codec.AppendSchema(c, nil, zero); err == nil {
 		checkValue(t, c, zero)
 	}
 	for _, v := range values {
 		checkValue(t, c, v)
 	}
 	checkEmpty(t, c)
+	if s, ok := c.(codec.SchemaCodec[T]); ok {
+		checkSchemas(t, s, values)
+	}
 	if k, ok := c.(codec.Key[T]); ok {
 		checkIdentity(t, k, values)
 		if s, ok := c.(codec.Sortable); ok {
@@ -65,27 +70,32 @@ const repeats = 20
 
 func checkValue[T any](t testing.TB, c codec.Codec[T], v T) {
 	t.Helper()
-	data, err := c.Append(nil, v)
+	data, schema, err := codec.AppendSchema(c, nil, v)
 	if err != nil {
 		t.Errorf("Append(%+v): %v", v, err)
 		return
 	}
 	for range repeats {
-		if again, err := c.Append(nil, v); err != nil || !bytes.Equal(again, data) {
+		again, name, err := codec.AppendSchema(c, nil, v)
+		if err != nil || !bytes.Equal(again, data) {
 			t.Errorf("Append(%+v) gives %x, then %x (%v): equal values need equal bytes", v, data, again, err)
 			return
 		}
+		if name != schema {
+			t.Errorf("AppendSchema(%+v) names schema %q, then %q: equal values need equal schemas", v, schema, name)
+			return
+		}
 	}
-	if got, err := c.Append([]byte("before"), v); err != nil || string(got) != "before"+string(data) {
+	if got, _, err := codec.AppendSchema(c, []byte("before"), v); err != nil || string(got) != "before"+string(data) {
 		t.Errorf("Append to %q gives %q (%v), want the bytes behind it", "before", got, err)
 	}
-	checkDecode(t, c, v, data)
+	checkDecode(t, c, v, schema, data)
 }
 
-func checkDecode[T any](t testing.TB, c codec.Codec[T], v T, data []byte) {
+func checkDecode[T any](t testing.TB, c codec.Codec[T], v T, schema string, data []byte) {
 	t.Helper()
 	mine := append([]byte{}, data...) // never nil, as the log promises
-	got, err := c.Decode(mine)
+	got, err := codec.DecodeSchema(c, schema, mine)
 	if err != nil {
 		t.Errorf("Decode of what Append(%+v) gave: %v", v, err)
 		return
@@ -99,7 +109,7 @@ func checkDecode[T any](t testing.TB, c codec.Codec[T], v T, data []byte) {
 	for i := range mine {
 		mine[i] ^= 0xff
 	}
-	if again, err := c.Append(nil, got); err != nil || !bytes.Equal(again, data) {
+	if again, _, err := codec.AppendSchema(c, nil, got); err != nil || !bytes.Equal(again, data) {
 		t.Errorf("the decoded %+v encodes to %x (%v), want %x; if the value changed with the bytes it came from, Decode kept them",
 			got, again, err, data)
 	}
