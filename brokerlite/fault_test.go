@@ -116,6 +116,62 @@ func TestFullDiskRefusesWritesAndServesReads(t *testing.T) {
 	want(t, "deleted", r.has("big"), false)
 }
 
+// S-54: a full disk refuses new work, never the end of what is open.
+func TestTransactionEndsOnAFullDisk(t *testing.T) {
+	for _, commit := range []bool{true, false} {
+		r := newRig(t, brokerlite.Config{WALFileBytes: 256 << 10, MaxMessageBytes: 64 << 10})
+		r.create("a", 20)
+		big := strings.Repeat("x", 30<<10)
+		p := r.init("tx")
+		for i := range 20 {
+			r.produce(p, "a", int32(i), "in")
+		}
+		if err := r.tryStage(p, "g", "a", 0, 7); err != nil {
+			t.Fatal(err)
+		}
+		r.mem.SetCapacity(r.mem.Used() + 100<<10)
+		kept, refused := 0, 0
+		for ; ; kept++ {
+			if _, err := r.tryProduce(nobody, "a", 3, big[:min(len(big), 30<<10>>(kept/5))]); err != nil {
+				wantErr(t, "new work", err, kerr.KafkaStorageError)
+				if kept > 60 {
+					break
+				}
+				kept += 5 // smaller ones may still fit
+				refused += 6
+			}
+		}
+		end, err := r.tryEnd(p, commit)
+		if err == kerr.CoordinatorNotAvailable { // the refusal that told the broker; clients repeat
+			end, err = r.tryEnd(p, commit)
+		}
+		wantErr(t, "end", err, nil)
+		want(t, "epoch", end.epoch, p.epoch+1)
+		r.mem.SetCapacity(0)
+		for _, when := range []string{"live", "after a power cut"} {
+			for i := range 20 {
+				n := 0
+				for _, v := range r.values("a", int32(i), true) {
+					if strings.HasSuffix(v, ":in") {
+						n++
+					}
+				}
+				want(t, fmt.Sprint(when, ", partition ", i, " has it"), n == 1, commit)
+				f := r.fetch("a", int32(i), 0, true)
+				want(t, when+", stable", f.LastStableOffset, f.HighWatermark)
+			}
+			got, err := r.committed("g", "a", 0, true)
+			wantErr(t, "offsets", err, nil)
+			want(t, "offset", got == 7, commit)
+			want(t, "the others", len(r.values("a", 3, false)), kept-refused+1)
+			if when == "live" {
+				r.crash()
+			}
+		}
+		r.b.Close()
+	}
+}
+
 func TestDamagedSegmentTakesItsPartitionAlone(t *testing.T) {
 	var logged bytes.Buffer
 	r := newRig(t, brokerlite.Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))})

@@ -80,7 +80,9 @@ type Engine struct {
 		older, newer *meta.Snapshot
 	}
 
-	full       atomic.Bool
+	full       atomic.Bool   // new work is refused
+	reserved   atomic.Bool   // the reserve is on disk
+	takenBack  atomic.Bool   // and nothing is queued that the full disk refused: ends of transactions may pass
 	checkpoint chan struct{} // capacity 1: a checkpoint is due
 	timersKick chan struct{} // capacity 1: a deadline may have come nearer
 
@@ -129,6 +131,15 @@ func (e *Engine) fail(err error) {
 func (e *Engine) Log(kind meta.Type, payload ...[]byte) (wal.LSN, error) {
 	lsn, err := e.log.Append(byte(kind), payload...)
 	return e.queued(lsn, err)
+}
+
+// logEnd appends the end of a transaction. While the disk is full it is a reserved record; not before what was refused has
+// been taken back, for its markers lie behind.
+func (e *Engine) logEnd(kind meta.Type, payload []byte) (wal.LSN, error) {
+	if e.takenBack.Load() {
+		return e.logReserved(kind, payload)
+	}
+	return e.Log(kind, payload)
 }
 
 // logReserved appends a record that must pass on a full disk.

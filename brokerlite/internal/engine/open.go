@@ -219,6 +219,9 @@ func (e *Engine) recover(s *meta.Snapshot) error {
 	}
 	r.finish()
 	e.reportUnknown(r)
+	if err := e.takeReserve(); err != nil {
+		e.c.Logger.Warn("no room is kept for transaction markers", "error", err)
+	}
 	if e.c.NoSync && s.Clean {
 		// Without syncs a power cut may lose what was read; the snapshot must not vouch for the next start.
 		return e.Checkpoint(false)

@@ -75,18 +75,27 @@ func (e *Engine) onFull(durable wal.LSN, err error) {
 		p.TakeBack(durable)
 		p.Publish(durable)
 	}
+	e.giveReserve()
+	e.takenBack.Store(true)
 	signal(e.timersKick)
 }
 
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
-// resume leaves the full state once the disk has room again.
+// resume leaves the full state once the disk has room again, the reserve first.
 func (e *Engine) resume() {
-	if !e.full.Load() {
-		return
+	if err := e.takeReserve(); err != nil || !e.full.Load() {
+		return // tried again after retryAfter
 	}
+	// From Resume on the log takes records that a full disk may refuse, and none may depend on them and pass. The lock lets
+	// an end that is being queued as reserved go first.
+	e.settle.Lock()
+	e.takenBack.Store(false)
+	e.settle.Unlock()
 	if err := e.log.Resume(); err != nil {
-		return // still full: tried again after retryAfter
+		e.giveReserve()
+		e.takenBack.Store(true)
+		return
 	}
 	e.full.Store(false)
 	e.c.Logger.Info("disk has room again: records are taken", "dir", e.dir)

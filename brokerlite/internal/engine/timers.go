@@ -57,11 +57,9 @@ func (e *Engine) due(now time.Time) time.Time {
 	if t := e.expire(now); !t.IsZero() && (next.IsZero() || t.Before(next)) {
 		next = t
 	}
-	if e.Full() {
-		e.resume()
-		if t := now.Add(retryAfter); e.Full() && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
+	e.resume()
+	if t := now.Add(retryAfter); (e.Full() || !e.reserved.Load()) && (next.IsZero() || t.Before(next)) {
+		next = t
 	}
 	return next
 }

@@ -118,7 +118,11 @@ func (e *Engine) change(h *transactional, end *meta.TxnEnd, kind meta.Type, payl
 	before := h.m.Export()
 	e.settle.Lock()
 	defer e.settle.Unlock()
-	lsn, err := e.Log(kind, payload)
+	log := e.Log
+	if end != nil {
+		log = func(kind meta.Type, payload ...[]byte) (wal.LSN, error) { return e.logEnd(kind, payload[0]) }
+	}
+	lsn, err := log(kind, payload)
 	if err != nil {
 		return err
 	}
@@ -132,6 +136,10 @@ func (e *Engine) end(h *transactional, r *meta.TxnEnd, timedOut bool) error {
 	now := e.Now()
 	r.Timestamp = now.UnixMilli()
 	marks, err := e.mark(h, r, now)
+	if isFull(err) && e.giveReserve() {
+		r.Markers = nil
+		marks, err = e.mark(h, r, now)
+	}
 	if err != nil {
 		return err
 	}
