@@ -17,17 +17,16 @@ type WorkConfig struct {
 	Progress func(Progress) // called every 20 ms and at the end, by one goroutine; nil: not called
 }
 
-// Progress tells how far Work is, in rows. Both counts are durable: a killed Work that starts again begins with them.
+// Progress tells how far Work is, in rows.
 type Progress struct {
-	Loaded  int64 `json:"loaded"`  // on the log
-	Handled int64 `json:"handled"` // taken by the processor, in a commit that is done
+	Loaded  int64 `json:"loaded"`  // on the log, as far as the worker has seen
+	Handled int64 `json:"handled"` // taken by the processor, in a commit that is done: a Work that starts again goes on from there
 }
 
 // Work runs App on log while it loads the departures, and returns nil when all that was to be loaded is in the tables. The
 // worker stops with it. After a kill, call it again.
 func Work(ctx context.Context, log commitlog.Log, cfg WorkConfig) error {
-	partitions, err := ensureStreams(ctx, log, cfg.Load.Partitions)
-	if err != nil {
+	if _, err := ensureStreams(ctx, log, cfg.Load.Partitions); err != nil {
 		return fmt.Errorf("flights: %w", err)
 	}
 	w, err := worker.New(App, log, worker.Config{StateDir: cfg.StateDir})
@@ -49,57 +48,40 @@ func Work(ctx context.Context, log commitlog.Log, cfg WorkConfig) error {
 		}
 		settled <- err
 	}()
-	err = watch(ctx, log, partitions, cfg.Progress, settled)
+	err = report(w, cfg.Progress, settled)
 	stop()
 	return errors.Join(<-running, err)
 }
 
-// watch reports progress until settled says that the work is over, and returns what it said.
-func watch(ctx context.Context, log commitlog.Log, partitions int, report func(Progress), settled <-chan error) error {
-	if report == nil {
-		report = func(Progress) {}
+// report tells progress until settled says that the work is over, and returns what it said.
+func report(w *worker.Worker, to func(Progress), settled <-chan error) error {
+	if to == nil {
+		return <-settled
 	}
-	for tick := time.NewTicker(20 * time.Millisecond); ; {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		select {
 		case err := <-settled:
-			tick.Stop()
-			if err != nil {
-				return err
-			}
-			p, err := readProgress(ctx, log, partitions)
-			report(p)
+			to(progress(w.Status()))
 			return err
 		case <-tick.C:
-			p, err := readProgress(ctx, log, partitions)
-			if err != nil {
-				// The worker's own error, if there is one, says more.
-				tick.Stop()
-				return errors.Join(<-settled, err)
-			}
-			report(p)
+			to(progress(w.Status()))
 		}
 	}
 }
 
-// readProgress asks the log: what is on the stream, and what the processor's group has committed of it. The group is that
-// of the first edition, the only one while Work runs.
-func readProgress(ctx context.Context, log commitlog.Log, partitions int) (Progress, error) {
-	var p Progress
-	_, ends, err := bounds(ctx, log, Departures.Name(), partitions)
-	if err != nil {
-		return p, err
+// progress adds up what the tasks say about the departures.
+func progress(s worker.Status) (p Progress) {
+	for _, processor := range s.Processors {
+		for _, task := range processor.Tasks {
+			for _, in := range task.Inputs {
+				if in.Stream == Departures.Name() {
+					p.Loaded += in.End
+					p.Handled += in.Committed
+				}
+			}
+		}
 	}
-	all := make([]commitlog.Partition, len(ends))
-	for i, end := range ends {
-		p.Loaded += end.Offset
-		all[i] = end.Partition
-	}
-	committed, err := log.FetchOffsets(ctx, App.Name()+"."+ProcessorName+".e1", all)
-	if err != nil {
-		return p, err
-	}
-	for _, position := range committed {
-		p.Handled += max(0, position.Offset)
-	}
-	return p, nil
+	return p
 }
