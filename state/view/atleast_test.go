@@ -62,7 +62,14 @@ func TestAtLeastWaitsForTheChangelogToo(t *testing.T) {
 	w.must(v.Ready(w.ctx))
 	zombie, err := w.log.OpenTransactor(w.ctx, commitlog.TransactorConfig{ID: "zombie", BatchBytes: 1})
 	w.must(err)
-	w.must(zombie.Append(w.ctx, changelogOf(1, p), []commitlog.Record{{Key: key(99), Value: []byte("never"), Timestamp: -1}}))
+	end := func() int64 {
+		ends, err := w.log.Offsets(w.ctx, []commitlog.Partition{changelogOf(1, p)}, commitlog.End, commitlog.ReadUncommitted)
+		w.must(err)
+		return ends[0].Offset
+	}
+	for before := end(); end() == before; { // a transactor may keep what it has for a while
+		w.must(zombie.Append(w.ctx, changelogOf(1, p), []commitlog.Record{{Key: key(99), Value: []byte("never"), Timestamp: -1}}))
+	}
 	w.put(1, k, "paid")
 	w.position(1, p, 8)
 	w.commit()

@@ -39,6 +39,7 @@ type follower struct {
 	stale      bool    // the copy that answers does not follow its changelog any more and has to be filled anew
 	missing    bool    // a topic was missing: look for it, but not before again
 	again      time.Time
+	wanted     bool // the journal is
 	reading    struct{ control, journal bool }
 	tails      map[int32]*tail // of the journal, by partition
 
@@ -109,8 +110,8 @@ func (f *follower) run(ctx context.Context) {
 func (f *follower) loop(ctx context.Context) error {
 	f.missing = true
 	for {
-		if f.journalWanted() && !f.reading.journal {
-			f.missing = true
+		if !f.wanted && f.journalWanted() {
+			f.wanted, f.missing, f.again = true, true, time.Time{} // somebody waits: look now
 		}
 		if f.missing && !f.clock.Now().Before(f.again) {
 			if err := f.look(ctx); err != nil {
@@ -143,7 +144,7 @@ func (f *follower) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if f.journalWanted() && !f.reading.journal {
+	if f.wanted && !f.reading.journal {
 		if err := f.findJournal(ctx); err != nil {
 			return err
 		}
