@@ -94,7 +94,7 @@ func (c *Catalog) remove(t *Topic) {
 	}
 }
 
-// handles gives every partition in order of handles.
+// partitions gives every partition in order of handles.
 func (c *Catalog) partitions() []*partition.Partition {
 	return slices.SortedFunc(maps.Values(c.byHandle), func(a, b *partition.Partition) int {
 		if a.Handle < b.Handle {

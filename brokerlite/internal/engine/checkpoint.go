@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/millrun/millrun/brokerlite/internal/meta"
 	"github.com/millrun/millrun/brokerlite/internal/partition"
@@ -22,11 +24,9 @@ func (e *Engine) Checkpoint(clean bool) error {
 		return err
 	}
 	s.Clean = clean
-	for _, p := range parts {
-		if err := p.Sync(); err != nil && !errors.Is(p.Fault(), partition.ErrDeleted) {
-			e.fail(fmt.Errorf("sync %s/%d: %w", p.Topic, p.Index, err))
-			return e.Err()
-		}
+	if err := e.syncSegments(parts); err != nil {
+		e.fail(err)
+		return e.Err()
 	}
 	if err := e.c.FS.SyncDir(e.topicsDir()); err != nil {
 		e.fail(fmt.Errorf("sync %s: %w", e.topicsDir(), err))
@@ -42,6 +42,29 @@ func (e *Engine) Checkpoint(clean bool) error {
 		return fmt.Errorf("release write-ahead log: %w", err)
 	}
 	return e.dropFiles(e.kept.older)
+}
+
+// syncsAtOnce is how many segments are synced side by side: a disk takes a third of the time for many at once that it
+// takes for one after another, and no less beyond this.
+const syncsAtOnce = 16
+
+// syncSegments makes the segments of all partitions durable.
+func (e *Engine) syncSegments(parts []*partition.Partition) error {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	faults := make([]error, min(syncsAtOnce, len(parts)))
+	for w := range faults {
+		workers.Go(func() { // waited for below
+			for i := next.Add(1) - 1; i < int64(len(parts)) && faults[w] == nil; i = next.Add(1) - 1 {
+				p := parts[i]
+				if err := p.Sync(); err != nil && !errors.Is(p.Fault(), partition.ErrDeleted) {
+					faults[w] = fmt.Errorf("sync %s/%d: %w", p.Topic, p.Index, err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(faults...)
 }
 
 // snapshot copies the state at one moment at which everything queued is durable.

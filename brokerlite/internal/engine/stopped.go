@@ -38,7 +38,7 @@ type StoppedPartition struct {
 	Epoch int32
 }
 
-// Dir is the name of a partition's directory.
+// PartitionDir is the directory of a partition.
 func (s *Stopped) PartitionDir(h meta.Handle) string {
 	p := s.Partitions[h]
 	return path.Join(s.Dir, "topics", DirName(p.Topic, p.Index, h))
