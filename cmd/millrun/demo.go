@@ -116,18 +116,26 @@ func (d *demo) answers(ctx context.Context, log commitlog.Log) ([]flights.Check,
 		t := tables.Carriers[key]
 		fmt.Fprintf(d.err, "view of carriers: %s %s flights, %s cancelled, %s miles\n", key, thousands(t.Flights), thousands(t.Cancelled), thousands(t.Miles))
 	}
-	checks := tables.Checks()
-	cancelled, err := flights.Cancelled(ctx, log)
+	rebuilt, err := d.rebuild(ctx, log)
 	if err != nil {
 		return nil, err
 	}
-	twice := 0
-	for _, times := range cancelled {
-		twice += times - 1
+	emitted, err := cancellations(ctx, log)
+	return append(append(tables.Checks(), rebuilt...), emitted...), err
+}
+
+// cancellations checks the stream of cancelled flights: each once, the kills and the replay notwithstanding.
+func cancellations(ctx context.Context, log commitlog.Log) ([]flights.Check, error) {
+	rows, err := flights.Cancelled(ctx, log)
+	if err != nil {
+		return nil, err
 	}
-	checks = append(checks,
-		flights.NewCheck("cancellations emitted", int64(8_255), int64(len(cancelled))),
-		flights.NewCheck("cancellations emitted twice", 0, int64(twice)))
-	rebuilt, err := d.rebuild(ctx, log)
-	return append(checks, rebuilt...), err
+	again := int64(0)
+	for _, times := range rows {
+		again += int64(times - 1)
+	}
+	return []flights.Check{
+		flights.NewCheck("cancellations emitted", int64(8_255), int64(len(rows))),
+		flights.NewCheck("cancellations emitted again", 0, again),
+	}, nil
 }

@@ -61,7 +61,7 @@ func (d *demo) replay(ctx context.Context, log commitlog.Log, w *worker.Worker) 
 	return []flights.Check{
 		flights.NewCheck("keys that differ after the replay", 0, result.Differing),
 		flights.NewCheck("replayed edition serves", "yes", yesNo(result.Serving)),
-		flights.NewCheck("answers above that the replay changed", 0, disagree),
+		flights.NewCheck("answers that the replay changed", 0, disagree),
 	}, nil
 }
 

@@ -42,7 +42,7 @@ func report(ctx context.Context, data commitlog.Log, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "ann %d\n", total)
 
-	letters := commitlog.Partition{Topic: "shop.dead-letters"}
+	letters := commitlog.Partition{Topic: "shop.payments.dead-letters"}
 	ends, err := data.Offsets(ctx, []commitlog.Partition{letters}, commitlog.End, commitlog.ReadCommitted)
 	if err != nil {
 		return err

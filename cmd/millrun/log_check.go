@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/millrun/millrun/brokerlite"
+	"github.com/millrun/millrun/commitlog"
+)
+
+func newLogCheck(s streams, f *format) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check DIR",
+		Short: "Read a data directory, checksums included, and list damage",
+		Long: `Read everything in a data directory that nobody has open, checksums included, and list what is wrong. Nothing is changed.
+
+The exit code is 7 if data that counted is lost or unreadable. Findings that are no damage are only worth knowing.`,
+		Args: exactly("DIR"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			findings, err := brokerlite.Check(nil, args[0])
+			if err != nil {
+				return err
+			}
+			if err := writeFindings(s, *f, findings); err != nil {
+				return err
+			}
+			if n := countDamage(findings); n > 0 {
+				return fmt.Errorf("check %s: %w: %d places", args[0], commitlog.ErrCorrupt, n)
+			}
+			return nil
+		},
+	}
+}
+
+func writeFindings(s streams, f format, findings []brokerlite.Finding) error {
+	if f == formatJSON {
+		if findings == nil {
+			findings = []brokerlite.Finding{} // an empty list, not null
+		}
+		return writeJSON(s.out, findings)
+	}
+	rows := [][]string{}
+	for _, finding := range findings {
+		kind := "note"
+		if finding.Damage {
+			kind = "damage"
+		}
+		at := ""
+		if finding.At >= 0 {
+			at = strconv.FormatInt(finding.At, 10)
+		}
+		rows = append(rows, []string{kind, finding.File, at, finding.What})
+	}
+	return writeTable(s.out, []string{"kind", "file", "at", "what"}, rows)
+}
+
+func countDamage(findings []brokerlite.Finding) (n int) {
+	for _, finding := range findings {
+		if finding.Damage {
+			n++
+		}
+	}
+	return n
+}
