@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/vfs"
 )
 
@@ -130,5 +131,47 @@ func BenchmarkScanOneOf10000DirtyKeys(b *testing.B) {
 			b.Fatal(err)
 		}
 		c.Accept()
+	}
+}
+
+func BenchmarkRestore(b *testing.B) {
+	s := benchStore(b, true)
+	defer s.Close(false)
+	const batch = 1_000
+	records := make([]commitlog.Record, batch)
+	for i := range records {
+		records[i].Value = make([]byte, 8)
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += batch {
+		for i := range records {
+			records[i].Key = fmt.Appendf(records[i].Key[:0], "key-%012d", (n+i)*7919%10_000_000)
+		}
+		if err := s.Restore(0, records); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Commit(Mark{Commit: 1}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkDigest(b *testing.B) {
+	s := benchStore(b, true)
+	defer s.Close(false)
+	c := NewCache(s, 0)
+	const entries = 100_000
+	for _, k := range keys16(entries) {
+		c.Put(0, k, k[:8])
+		c.Accept()
+	}
+	if err := commit(s, c, 1); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for n := 0; n < b.N; n += entries {
+		if d, err := s.Digest(0); err != nil || d.Entries != entries {
+			b.Fatal(d, err)
+		}
 	}
 }
