@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/schema"
 )
 
 // Meta is what a record carries beside key and value.
@@ -21,7 +22,7 @@ func (s *Stream[K, V]) Emit(ctx Context, key K, value V) {
 	}
 }
 
-// EmitWith is Emit with a timestamp and headers, which are copied.
+// EmitWith is Emit with a timestamp and headers, which are copied. The header millrun-schema belongs to the value's codec.
 func (s *Stream[K, V]) EmitWith(ctx Context, key K, value V, m Meta) {
 	r := ctx.open()
 	if r == nil {
@@ -34,6 +35,10 @@ func (s *Stream[K, V]) EmitWith(ctx Context, key K, value V, m Meta) {
 				s.decl.Name, decl.UseSite(), m.Timestamp.UTC().Format(time.RFC3339)))
 			return
 		}
+	}
+	if err := schema.Reserved(m.Headers); err != nil {
+		r.Fault(decl.Permanentf("stream %s: EmitWith (%s): %w", s.decl.Name, decl.UseSite(), err))
+		return
 	}
 	s.emit(r, key, value, at, m.Headers)
 }
@@ -54,13 +59,18 @@ func (s *Stream[K, V]) emit(r *decl.Run, key K, value V, at int64, headers []com
 	if !ok {
 		return
 	}
-	v, err := s.value.Append(r.Value[:0], value)
+	v, name, err := s.values.Append(r.Value[:0], value)
 	if err != nil {
 		r.Fault(decl.Permanentf("stream %s: Emit (%s): key %s: the value does not encode: %w",
 			s.decl.Name, decl.UseSite(), decl.ShowKey(k), err))
 		return
 	}
 	r.Value = v
+	if name != "" {
+		r.Schema = append(r.Schema[:0], name...)
+		r.Headers = append(append(r.Headers[:0], headers...), commitlog.Header{Key: schema.Header, Value: r.Schema})
+		headers = r.Headers
+	}
 	r.Ops.Emit(s.decl, k, present(v), at, headers)
 }
 

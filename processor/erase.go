@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
 )
 
@@ -17,7 +18,7 @@ func eraseHandler[K, V any](s *Stream[K, V], handle func(ctx Context, key K, val
 		if err != nil {
 			return err
 		}
-		v, err := s.value.Decode(value)
+		v, err := s.values.Decode(run.Meta.Headers, value)
 		if err != nil {
 			return s.undecodable("value", err)
 		}
@@ -36,9 +37,9 @@ func eraseTombstone[K, V any](s *Stream[K, V], handle func(ctx Context, key K) e
 	}
 }
 
-func eraseEventTime[K, V any](s *Stream[K, V], of func(V) time.Time) func([]byte) (int64, error) {
-	return func(value []byte) (int64, error) {
-		v, err := s.value.Decode(value)
+func eraseEventTime[K, V any](s *Stream[K, V], of func(V) time.Time) func([]byte, []commitlog.Header) (int64, error) {
+	return func(value []byte, headers []commitlog.Header) (int64, error) {
+		v, err := s.values.Decode(headers, value)
 		if err != nil {
 			return 0, s.undecodable("value", err)
 		}

@@ -85,12 +85,12 @@ func TestEventTimeComesFromTheValue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ms, err := of(data)
+		ms, err := of(data, nil)
 		if ms != c.ms || (err != nil) != (c.fail != "") || err != nil && (!strings.Contains(err.Error(), c.fail) || !permanent(err)) {
 			t.Errorf("%v: %d, %v, want %d, %q", c.at, ms, err, c.ms, c.fail)
 		}
 	}
-	if _, err := of([]byte("x")); !permanent(err) {
+	if _, err := of([]byte("x"), nil); !permanent(err) {
 		t.Errorf("bytes that do not decode give %v", err)
 	}
 }

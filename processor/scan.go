@@ -55,7 +55,7 @@ func (t *Table[K, V]) scan(r *decl.Run, low, high []byte, yield func(K, V) bool)
 			r.Fault(t.undecodable(key, err))
 			return false
 		}
-		v, err := t.value.Decode(present(value))
+		v, err := t.values.DecodeEntry(present(value))
 		if err != nil {
 			r.Fault(t.undecodable(key, err))
 			return false

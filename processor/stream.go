@@ -8,6 +8,7 @@ import (
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/schema"
 )
 
 // Stream is a topic with a key codec and a value codec. It is immutable and safe for concurrent use; processors, topologies
@@ -16,6 +17,7 @@ type Stream[K, V any] struct {
 	decl      *decl.Stream
 	key       codec.Key[K]
 	value     codec.Codec[V]
+	values    schema.Values[V]
 	encodeKey func(dst []byte, k K) ([]byte, error)
 }
 
@@ -52,7 +54,7 @@ func NewInternalStream[K, V any](name string, key codec.Key[K], value codec.Code
 func newStream[K, V any](name string, key codec.Key[K], value codec.Codec[V], internal bool) *Stream[K, V] {
 	s := &Stream[K, V]{
 		decl: &decl.Stream{Name: name, Internal: internal, Partitioner: Murmur2, Site: decl.UseSite()},
-		key:  key, value: value,
+		key:  key, value: value, values: schema.For(value),
 	}
 	s.decl.Faults = codecFaults(key, value)
 	if key != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/schema"
 )
 
 // Table is keyed state, owned by exactly one processor. It is immutable and safe for concurrent use: what it holds belongs to
@@ -16,6 +17,7 @@ type Table[K, V any] struct {
 	decl      *decl.Table
 	key       codec.Key[K]
 	value     codec.Codec[V]
+	values    schema.Values[V]
 	encodeKey func(dst []byte, k K) ([]byte, error)
 }
 
@@ -28,7 +30,7 @@ type AnyTable interface {
 
 // NewTable declares a table. A set is a table of codec.Empty.
 func NewTable[K, V any](name string, key codec.Key[K], value codec.Codec[V]) *Table[K, V] {
-	t := &Table[K, V]{decl: &decl.Table{Name: name, Site: decl.UseSite()}, key: key, value: value}
+	t := &Table[K, V]{decl: &decl.Table{Name: name, Site: decl.UseSite()}, key: key, value: value, values: schema.For(value)}
 	t.decl.Faults = codecFaults(key, value)
 	if key != nil {
 		t.decl.KeyFormat = key.Format()
@@ -42,6 +44,7 @@ func NewTable[K, V any](name string, key codec.Key[K], value codec.Codec[V]) *Ta
 	}
 	if value != nil {
 		t.decl.ValueFormat = value.Format()
+		t.decl.Schemas = t.values.Have()
 	}
 	return t
 }
@@ -82,7 +85,7 @@ func (t *Table[K, V]) Get(ctx Context, key K) (value V, ok bool) {
 	if !ok {
 		return value, false
 	}
-	v, err := t.value.Decode(present(data))
+	v, err := t.values.DecodeEntry(present(data))
 	if err != nil {
 		r.Fault(t.undecodable(k, err))
 		return value, false
@@ -100,7 +103,7 @@ func (t *Table[K, V]) Put(ctx Context, key K, value V) {
 	if !ok {
 		return
 	}
-	v, err := t.value.Append(r.Value[:0], value)
+	v, err := t.values.AppendEntry(r.Value[:0], value)
 	if err != nil {
 		r.Fault(decl.Permanentf("table %s: Put (%s): key %s: the value does not encode: %w",
 			t.decl.Name, decl.UseSite(), decl.ShowKey(k), err))

@@ -214,6 +214,9 @@ func (c *Cache) Freeze() *Changes {
 	ch := c.spare
 	if ch == nil {
 		ch = &Changes{tables: make([]tableChanges, len(c.tables))}
+		for i := range ch.tables {
+			ch.tables[i].schemas = c.store.tables[i].schemas
+		}
 	}
 	for n := range c.tables {
 		t := &c.tables[n]

@@ -1,16 +1,24 @@
 package state
 
-import "github.com/millrun/millrun/commitlog"
+import (
+	"fmt"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/schema"
+)
 
 // Changes are the table changes of one commit, one per key. They do not change; their bytes are valid until Thaw or Rollback.
 type Changes struct {
 	bytes  []byte // keys and values of all tables, one after the other
 	size   int64
 	tables []tableChanges
+	// headers are those that Records has given out. A slice that grows leaves the older ones where they are.
+	headers []commitlog.Header
 }
 
 type tableChanges struct {
-	items []change
+	items   []change
+	schemas bool
 }
 
 // change is a key, and a value behind it, in Changes.bytes.
@@ -26,13 +34,32 @@ func (c *Changes) Len(table int) int { return len(c.tables[table].items) }
 func (c *Changes) Bytes() int64 { return c.size }
 
 // Records appends the changes of table to dst as changelog records with the given timestamp, in the order in which the keys
-// were first written. A nil value is a tombstone. The bytes belong to the Changes.
+// were first written. A nil value is a tombstone. The schema of a value that has one is its header. Bytes and headers belong
+// to the Changes.
 func (c *Changes) Records(dst []commitlog.Record, table int, timestamp int64) []commitlog.Record {
 	for i := range c.tables[table].items {
 		key, value := c.item(table, i)
-		dst = append(dst, commitlog.Record{Key: key, Value: value, Timestamp: timestamp})
+		r := commitlog.Record{Key: key, Value: value, Timestamp: timestamp}
+		if c.tables[table].schemas && value != nil {
+			r.Headers, r.Value = c.headersOf(value)
+		}
+		dst = append(dst, r)
 	}
 	return dst
+}
+
+// headersOf takes an entry apart into what a record has.
+func (c *Changes) headersOf(entry []byte) ([]commitlog.Header, []byte) {
+	name, value, err := schema.Cut(entry)
+	if err != nil {
+		panic(fmt.Sprintf("state: a table with schemas was given bytes without: %v", err))
+	}
+	if name == nil {
+		return nil, value
+	}
+	n := len(c.headers)
+	c.headers = append(c.headers, commitlog.Header{Key: schema.Header, Value: name})
+	return c.headers[n : n+1 : n+1], value
 }
 
 // item gives a key in its log form and its value, nil for a removal.
@@ -61,9 +88,9 @@ const keepBytes = 8 << 20
 
 func (c *Changes) reset() {
 	c.size = 0
-	c.bytes = c.bytes[:0]
+	c.bytes, c.headers = c.bytes[:0], c.headers[:0]
 	if cap(c.bytes) > keepBytes {
-		c.bytes = nil
+		c.bytes, c.headers = nil, nil
 	}
 	for i := range c.tables {
 		c.tables[i].items = c.tables[i].items[:0]

@@ -120,9 +120,13 @@ func inspectEntry(key, stored []byte, live string, tables []string, wrong func(f
 		wrong(live, fmt.Sprintf("key %q: it is of table %d, and there are %d", key, table, len(tables)))
 		return
 	}
-	value, err := valueOf(stored)
+	name, value, err := cutEntry(stored)
 	if err != nil {
 		wrong(live, fmt.Sprintf("key %q of table %s: %v", key[prefixBytes:], tables[table], err))
+		return
+	}
+	if name != nil {
+		out.line("%s %q %q schema %q", tables[table], key[prefixBytes:], value, name)
 		return
 	}
 	out.line("%s %q %q", tables[table], key[prefixBytes:], value)

@@ -41,6 +41,10 @@ type TableConfig struct {
 	// Sort appends to dst the form of a key that the store orders by; Unsort turns that form back. Both nil: the key itself.
 	// They must be inverse to each other and are called from any goroutine.
 	Sort, Unsort func(dst, key []byte) []byte
+	// Schemas says that values carry the name of their schema: what Put takes and Get gives are entries of internal/schema. In
+	// changelog records the name is a header. false: a value with a schema, which a newer program wrote, is an error that wraps
+	// codec.ErrSchema where it is read.
+	Schemas bool
 }
 
 // Identity names the log and the topics that a store was filled from. Two topics of one name that were created at different

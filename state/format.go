@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+
+	"github.com/millrun/millrun/codec"
+	"github.com/millrun/millrun/internal/schema"
 )
 
 // The bytes of a store, as docs/format/state.md shows them. A change here needs a new version number.
@@ -16,9 +19,6 @@ const (
 	internalPrefix = 0x00
 	tablePrefix    = 0x01
 	prefixBytes    = 3 // tablePrefix and the table's number, big endian
-
-	// First byte of every value. plainValue: the rest is the value. Values that carry the number of their schema get another.
-	plainValue = 0x01
 
 	maxTables = 1<<16 - 2 // so that every table has a next prefix
 )
@@ -34,12 +34,27 @@ func appendPrefix(dst []byte, table int) []byte {
 	return binary.BigEndian.AppendUint16(append(dst, tablePrefix), uint16(table))
 }
 
-// valueOf takes the first byte off a value in LevelDB.
-func valueOf(stored []byte) ([]byte, error) {
-	if len(stored) == 0 || stored[0] != plainValue {
-		return nil, fmt.Errorf("%w: a value starts with % x, want %02x: a newer program may have written it", errDamaged, stored[:min(1, len(stored))], plainValue)
+// valueOf gives what a table's user sees of a value in LevelDB, which is an entry of internal/schema: the entry, or the value
+// in it where the table has no schemas.
+func (t *table) valueOf(stored []byte) ([]byte, error) {
+	name, value, err := cutEntry(stored)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.schemas:
+		return stored, nil
+	case name != nil:
+		return nil, fmt.Errorf("%w: it is %q, and this program declares the table without schemas", codec.ErrSchema, name)
 	}
-	return stored[1:], nil
+	return value, nil
+}
+
+func cutEntry(stored []byte) (name, value []byte, err error) {
+	name, value, err = schema.Cut(stored)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: a value is %w, want %02x or %02x: a newer program may have written it", errDamaged, err, schema.Plain, schema.Named)
+	}
+	return name, value, nil
 }
 
 // errDamaged marks contents that no version of this format has.

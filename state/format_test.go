@@ -85,8 +85,10 @@ func TestAnUnknownVersionIsNamed(t *testing.T) {
 	if _, err := parseInner(newer); err == nil || !strings.Contains(err.Error(), "version 9") {
 		t.Errorf("a record of version 9 gives %v", err)
 	}
-	if _, err := valueOf([]byte{0x02, 'v'}); err == nil || !strings.Contains(err.Error(), "newer program") {
-		t.Errorf("a value of another kind gives %v", err)
+	for _, t2 := range []table{{}, {schemas: true}} {
+		if _, err := t2.valueOf([]byte{0x03, 'v'}); !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "newer program") {
+			t.Errorf("a value of another kind gives %v", err)
+		}
 	}
 }
 

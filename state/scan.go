@@ -56,7 +56,7 @@ func (w *Cursor) Next() bool {
 		return false
 	}
 	w.key = w.c.key()[prefixBytes:]
-	w.value, w.err = valueOf(w.c.value())
+	w.value, w.err = w.t.valueOf(w.c.value())
 	return w.err == nil
 }
 

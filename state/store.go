@@ -10,6 +10,7 @@ import (
 	"github.com/syndtr/goleveldb/leveldb"
 
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/schema"
 )
 
 // ErrClosed is returned by calls after Close.
@@ -46,6 +47,7 @@ type table struct {
 	name         string
 	prefix       [prefixBytes]byte
 	sort, unsort func(dst, key []byte) []byte // nil: the key itself
+	schemas      bool
 }
 
 // Open opens the store in c.Dir, or makes an empty one. A store that cannot be trusted (it does not open, a checksum is wrong,
@@ -58,7 +60,7 @@ func Open(c Config) (*Store, error) {
 	}
 	s := &Store{config: c}
 	for i, t := range c.Tables {
-		one := table{name: t.Name, sort: t.Sort, unsort: t.Unsort}
+		one := table{name: t.Name, sort: t.Sort, unsort: t.Unsort, schemas: t.Schemas}
 		appendPrefix(one.prefix[:0], i)
 		s.tables = append(s.tables, one)
 	}
@@ -111,7 +113,7 @@ func (s *Store) get(scratch []byte, table int, key []byte) (value []byte, ok boo
 	t := &s.tables[table]
 	stored, ok, err := s.backend.get(t.appendKey(scratch, key))
 	if err == nil && ok {
-		value, err = valueOf(stored)
+		value, err = t.valueOf(stored)
 	}
 	if err != nil {
 		s.suspect(err)
@@ -128,7 +130,11 @@ func (s *Store) Apply(changes *Changes, m Mark) error {
 			t := &s.tables[i]
 			for j := range changes.tables[i].items {
 				key, value := changes.item(i, j)
-				s.add(t, key, value)
+				if t.schemas {
+					s.addEntry(t, key, value)
+				} else {
+					s.add(t, key, nil, value)
+				}
 			}
 		}
 	}
@@ -147,7 +153,7 @@ func (s *Store) Restore(table int, records []commitlog.Record) error {
 		if r.Key == nil {
 			return fmt.Errorf("state: restore %s: the record at offset %d has no key", t.name, r.Offset)
 		}
-		s.add(t, r.Key, r.Value)
+		s.add(t, r.Key, schema.Of(r.Headers), r.Value)
 		if int64(len(s.batch.Dump())) >= s.config.WriteBuffer/2 {
 			if err := s.write(nil); err != nil {
 				return fmt.Errorf("state: restore %s: %w", t.name, err)
@@ -165,15 +171,25 @@ func (s *Store) Commit(m Mark) error {
 	return nil
 }
 
-// add puts one entry into the batch.
-func (s *Store) add(t *table, key, value []byte) {
+// addEntry puts what is an entry of internal/schema already into the batch; nil removes.
+func (s *Store) addEntry(t *table, key, entry []byte) {
+	s.scratch = t.appendKey(s.scratch[:0], key)
+	if entry == nil {
+		s.batch.Delete(s.scratch)
+		return
+	}
+	s.batch.Put(s.scratch, entry)
+}
+
+// add puts a value and the name of its schema, if it has one, into the batch.
+func (s *Store) add(t *table, key, name, value []byte) {
 	s.scratch = t.appendKey(s.scratch[:0], key)
 	if value == nil {
 		s.batch.Delete(s.scratch)
 		return
 	}
 	n := len(s.scratch)
-	s.scratch = append(append(s.scratch, plainValue), value...)
+	s.scratch = schema.AppendEntry(s.scratch, name, value)
 	s.batch.Put(s.scratch[:n], s.scratch[n:])
 }
 

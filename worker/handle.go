@@ -119,7 +119,7 @@ func (t *task) try(in *input, r *commitlog.Record, ahead int64) error {
 func (t *task) attempt(in *input, r *commitlog.Record, ahead int64) (err error) {
 	ts := r.Timestamp
 	if in.stream.EventTime != nil && r.Value != nil {
-		if ts, err = guardTime(in.stream, r.Value); err != nil {
+		if ts, err = guardTime(in.stream, r); err != nil {
 			return err
 		}
 	}
@@ -155,13 +155,13 @@ func (t *task) call(in *input, r *commitlog.Record) (err error) {
 }
 
 // guardTime runs a stream's event-time extractor; its panic is the record's error.
-func guardTime(s *decl.Stream, value []byte) (ms int64, err error) {
+func guardTime(s *decl.Stream, r *commitlog.Record) (ms int64, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
 	}()
-	return s.EventTime(value)
+	return s.EventTime(r.Value, r.Headers)
 }
 
 // The partitioner of each input is checked for its first records and then now and then (S-68).

@@ -35,7 +35,7 @@ func (in *input) head() *commitlog.Record { return &in.queue[0].Records[in.at] }
 func (in *input) time() int64 {
 	r := in.head()
 	if in.stream.EventTime != nil && r.Value != nil {
-		if ms, err := guardTime(in.stream, r.Value); err == nil {
+		if ms, err := guardTime(in.stream, r); err == nil {
 			return ms
 		}
 	}

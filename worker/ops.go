@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/schema"
 )
 
 // A task is the decl.Ops of its handlers: they run on its goroutine.
@@ -72,7 +73,11 @@ func (t *task) Put(d *decl.Table, key, value []byte) {
 	if i < 0 || t.run.Faulted() != nil || !t.mine(d, key) {
 		return
 	}
-	if most := t.ed.tables[i].maxBytes; recordSize(key, value, nil) > most {
+	size := recordSize(key, value, nil)
+	if d.Schemas {
+		size += schema.RecordBytes
+	}
+	if most := t.ed.tables[i].maxBytes; size > most {
 		t.run.Fault(decl.Permanentf("table %s, key %q: the entry has %d bytes, its changelog takes %d (max.message.bytes)",
 			d.Name, clip(key), len(key)+len(value), most))
 		return

@@ -22,9 +22,9 @@ type Stream struct {
 	Unkeyed     bool // keys mean nothing: any key or none is fine, Emit keeps the task's partition
 	Partitioner commitlog.Partitioner
 	Foreign     bool // AllowForeignPartitions: a key hashed elsewhere is counted, not refused (S-68)
-	// EventTime gives the event time in ms (0 or more) of a value's bytes; nil, and for a tombstone: the record's timestamp
-	// counts. Its error is the record's, and permanent.
-	EventTime func(value []byte) (ms int64, err error)
+	// EventTime gives the event time in ms (0 or more) of a value's bytes, whose schema is among the headers; nil, and for a
+	// tombstone: the record's timestamp counts. Its error is the record's, and permanent.
+	EventTime func(value []byte, headers []commitlog.Header) (ms int64, err error)
 	Faults    []error // of the codecs, found when declared; topology reports them
 	Site      Site
 }
@@ -35,6 +35,7 @@ type Table struct {
 	Topic       bool // a compacted topic that others write: Name is the topic's name
 	KeyFormat   string
 	ValueFormat string
+	Schemas     bool                  // what Ops takes and gives as value is an entry of internal/schema
 	Partitioner commitlog.Partitioner // of a topic table; nil means that of the owner's inputs
 	// Sort turns key bytes into the form the store orders by, Unsort turns it back; both nil: the bytes themselves. They append
 	// to dst.

@@ -50,8 +50,9 @@ type Run struct {
 	Meta      Meta
 	// Stream is the input of the call; the handlers of Input set it. Its name is the same in every edition.
 	Stream *Stream
-	// Key and Value are scratch buffers for encoding: handles append from [:0] and store the result back.
-	Key, Value []byte
+	// Key, Value, Schema and Headers are scratch buffers for encoding: handles append from [:0] and store the result back.
+	Key, Value, Schema []byte
+	Headers            []commitlog.Header
 	// IDs counts the identifiers given out in this call; Rand is made on first use in a call.
 	IDs  int
 	Rand *rand.Rand

@@ -2,10 +2,12 @@ package producer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/schema"
 	"github.com/millrun/millrun/processor"
 )
 
@@ -13,12 +15,12 @@ import (
 type encoder[K, V any] struct {
 	stream *decl.Stream
 	key    func(dst []byte, k K) ([]byte, error)
-	value  codec.Codec[V]
+	values schema.Values[V]
 }
 
 func newEncoder[K, V any](s *processor.Stream[K, V]) encoder[K, V] {
 	key, value := s.Codecs()
-	return encoder[K, V]{s.Decl(), codec.KeyEncoder(key), value}
+	return encoder[K, V]{s.Decl(), codec.KeyEncoder(key), schema.For(value)}
 }
 
 // record encodes; the log sets a timestamp where the caller gave none. Headers stay the caller's.
@@ -27,11 +29,17 @@ func (e encoder[K, V]) record(key K, value V, m processor.Meta) (commitlog.Recor
 	if err != nil {
 		return rec, err
 	}
-	v, err := e.value.Append([]byte{}, value)
+	if err := schema.Reserved(m.Headers); err != nil {
+		return rec, fmt.Errorf("send to %s: key %s: %w", e.stream.Name, decl.ShowKey(rec.Key), err)
+	}
+	v, name, err := e.values.Append([]byte{}, value)
 	if err != nil {
 		return rec, fmt.Errorf("send to %s: key %s: the value does not encode: %w", e.stream.Name, decl.ShowKey(rec.Key), err)
 	}
 	rec.Value, rec.Headers = v, m.Headers
+	if name != "" {
+		rec.Headers = append(slices.Clip(rec.Headers), commitlog.Header{Key: schema.Header, Value: []byte(name)})
+	}
 	if !m.Timestamp.IsZero() {
 		rec.Timestamp = m.Timestamp.UnixMilli()
 		if rec.Timestamp < 0 {

@@ -95,7 +95,7 @@ func newCopies(ctx context.Context, log commitlog.Log, app string, owner *decl.P
 	c := &copies{edition: edition}
 	for i, p := range parts {
 		store, err := state.Open(state.Config{
-			Tables:      []state.TableConfig{{Name: topic, Sort: table.Sort, Unsort: table.Unsort}},
+			Tables:      []state.TableConfig{{Name: topic, Sort: table.Sort, Unsort: table.Unsort, Schemas: table.Schemas}},
 			WriteBuffer: 2 * unitBytes,
 		})
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/schema"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 )
@@ -30,7 +31,7 @@ type View[K, V any] struct {
 	f         *follower
 	table     *decl.Table
 	key       codec.Key[K]
-	value     codec.Codec[V]
+	values    schema.Values[V]
 	encodeKey func(dst []byte, k K) ([]byte, error)
 }
 
@@ -55,7 +56,8 @@ func Open[K, V any](ctx context.Context, app *topology.Topology, log commitlog.L
 		cfg.Clock = clock.System
 	}
 	v := &View[K, V]{table: d}
-	v.key, v.value = table.Codecs()
+	key, value := table.Codecs()
+	v.key, v.values = key, schema.For(value)
 	v.encodeKey = codec.KeyEncoder(v.key)
 	f, err := follow(ctx, app.Name(), owner, d, log, cfg.Clock)
 	if err != nil {
@@ -76,7 +78,7 @@ func (v *View[K, V]) Get(ctx context.Context, key K, opts ...ReadOption) (value 
 	if err != nil || !ok {
 		return value, false, err
 	}
-	value, err = v.value.Decode(data)
+	value, err = v.values.DecodeEntry(data)
 	if err != nil {
 		return value, false, fmt.Errorf("view: table %s: the value of key %s does not decode: %w", v.table.Name, decl.ShowKey(k), err)
 	}
@@ -136,7 +138,7 @@ func (v *View[K, V]) scan(ctx context.Context, low, high []byte, opts []ReadOpti
 		if err != nil {
 			return false, fmt.Errorf("view: table %s: the key %s does not decode: %w", v.table.Name, decl.ShowKey(key), err)
 		}
-		value, err := v.value.Decode(data)
+		value, err := v.values.DecodeEntry(data)
 		if err != nil {
 			return false, fmt.Errorf("view: table %s: the value of key %s does not decode: %w", v.table.Name, decl.ShowKey(key), err)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/names"
+	"github.com/millrun/millrun/internal/schema"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/processor/producer"
 )
@@ -116,13 +117,14 @@ func (p *StreamProbe[K, V]) Records() []Record[K, V] {
 	p.h.t.Helper()
 	p.h.settle()
 	key, value := p.stream.Codecs()
+	values := schema.For(value)
 	var list []Record[K, V]
 	for _, raw := range p.h.read(p.stream.Name()) {
 		r := Record[K, V]{Tombstone: raw.Value == nil, Timestamp: time.UnixMilli(raw.Timestamp).UTC(), Headers: raw.Headers,
 			Position: raw.at}
 		k, err := key.Decode(raw.Key)
 		if err == nil && !r.Tombstone {
-			r.Value, err = value.Decode(raw.Value)
+			r.Value, err = values.Decode(raw.Headers, raw.Value)
 		}
 		if err != nil {
 			p.h.t.Fatalf("topologytest: the record at %v: %v", raw.at, err)
