@@ -145,8 +145,7 @@ func (u *unit) stopServing(ctx context.Context) error {
 	if !u.serving.internalInputs() || !b.state.AllHeld(u.partitions) {
 		return nil
 	}
-	dry, err := u.dry(ctx, u.serving, b.state.Held)
-	if err != nil || !dry {
+	if at, err := u.dry(ctx, u.serving, b.state.Held); err != nil || at == nil {
 		return err
 	}
 	for p, t := range u.tasks {
@@ -222,39 +221,49 @@ func (e *edition) internalInputs() bool {
 }
 
 // dry tells whether an edition has handled its public inputs up to stops and all that its internal streams hold, in every
-// partition, whoever runs it (S-37). With the sources standing still, this stays true once it is.
+// partition, whoever runs it (S-37). It gives the committed position of every input by partition, nil if it is not dry. With
+// the sources standing still, this stays true once it is. A task's tables may still lack what the log says is committed.
 //
 // All committed positions are read before the first end: ends only grow, so when each position had reached an end that was
 // read later, nothing was consumed and not committed, or emitted, in between. Partition by partition a record could slip
 // through behind the check.
-func (u *unit) dry(ctx context.Context, ed *edition, stops map[int32]control.Stop) (bool, error) {
+func (u *unit) dry(ctx context.Context, ed *edition, stops map[int32]control.Stop) (map[int32]map[string]int64, error) {
 	var internal []commitlog.Position // committed so far
+	found := map[int32]map[string]int64{}
 	for p := range u.partitions {
 		committed, err := u.committedOffsets(ctx, ed, p)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		base, err := ed.baseOf(ctx, p)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
+		found[p] = map[string]int64{}
 		for i, in := range ed.inputs {
 			at := committed[i]
 			if at.Offset < 0 {
 				at.Offset = base[in.stream.Name]
 			}
+			found[p][in.stream.Name] = at.Offset
 			if in.stream.Internal {
 				internal = append(internal, at)
 			} else if at.Offset < stops[p].Next[in.stream.Name] {
-				return false, nil
+				return nil, nil
 			}
 		}
 	}
-	return u.allAtEnd(ctx, internal)
+	if all, err := u.allAtEnd(ctx, internal); err != nil || !all {
+		return nil, err
+	}
+	return found, nil
 }
 
 // allAtEnd tells whether each position is the end of its partition.
 func (u *unit) allAtEnd(ctx context.Context, at []commitlog.Position) (bool, error) {
+	if len(at) == 0 {
+		return true, nil
+	}
 	parts := make([]commitlog.Partition, len(at))
 	for i := range at {
 		parts[i] = at[i].Partition
@@ -335,13 +344,12 @@ func (u *unit) finishBuilding(ctx context.Context) error {
 			return u.cancel(ctx, b.to, fmt.Sprintf("partition %d of edition %d stopped: %s", p, b.to, why))
 		}
 	}
-	if b.ed.internalInputs() {
-		if dry, err := u.dry(ctx, b.ed, b.state.Stopped); err != nil || !dry {
-			return err
-		}
+	at, err := u.dry(ctx, b.ed, b.state.Stopped)
+	if err != nil || at == nil {
+		return err
 	}
 	for p, t := range b.tasks {
-		if _, ready := b.state.Ready[p]; ready || b.comparing[p] || !t.standsAt(b.state.Stopped[p].Next) {
+		if _, ready := b.state.Ready[p]; ready || b.comparing[p] || !t.standsAt(at[p]) {
 			continue
 		}
 		old := u.tasks[p]

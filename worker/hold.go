@@ -43,7 +43,7 @@ func (t *task) readHold(st *control.State) {
 	t.heldSaid = false
 }
 
-// standsAt tells whether the task has committed everything below the given positions of its public inputs.
+// standsAt tells whether the task has committed everything below the given positions of its inputs, and its tables hold it.
 func (t *task) standsAt(next map[string]int64) bool {
 	t.shared.Lock()
 	defer t.shared.Unlock()

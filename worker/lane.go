@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
@@ -40,12 +41,21 @@ type lane struct {
 	pending bool // a commit was due while the gate was closed
 	records []commitlog.Record
 	scratch []byte
+
+	writing atomic.Pointer[context.CancelFunc] // ends the write under way
 }
 
 func newLane(ed *edition, index int) *lane {
 	return &lane{ed: ed, index: index, log: ed.log.With("lane", index),
-		kicks: make(chan struct{}, 1), hurries: make(chan struct{}, 1), answers: make(chan *frozen), requests: make(chan func()),
+		kicks: make(chan struct{}, 1), hurries: make(chan struct{}, 1), answers: make(chan *frozen, 64), requests: make(chan func()),
 		done: make(chan struct{}), tasks: map[*task]bool{}, closed: true}
+}
+
+// interrupt gives up the commit under way: its group has moved on, or its worker must end.
+func (l *lane) interrupt() {
+	if cancel := l.writing.Load(); cancel != nil {
+		(*cancel)()
+	}
 }
 
 // kick says that a task has something to commit; hurry that it should not wait. Neither blocks.
@@ -221,8 +231,13 @@ func (l *lane) gave(t *task) bool {
 	return false
 }
 
-// write puts the effects of fs into one transaction.
+// write puts the effects of fs into one transaction. A log that does not answer within the transaction's timeout has aborted
+// it by then; interrupt gives up earlier.
 func (l *lane) write(ctx context.Context, fs []*frozen) ([]commitlog.Position, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.ed.unit.worker.config.TransactionTimeout)
+	defer cancel()
+	l.writing.Store(&cancel)
+	defer l.writing.Store(nil)
 	for _, f := range fs {
 		if err := l.append(ctx, f); err != nil {
 			return nil, err
@@ -376,19 +391,28 @@ func (l *lane) culprits(fs []*frozen, err error) map[*task]bool {
 	return found
 }
 
-// renew takes a new producer epoch, with patience while the log is away.
+// renew takes a new producer epoch, with patience while the log is away. It goes on to serve requests meanwhile.
 func (l *lane) renew(ctx context.Context) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := l.tx.Renew(ctx)
-		if err == nil || !errors.Is(err, commitlog.ErrUnavailable) {
+		try, cancel := context.WithTimeout(ctx, renewPatience)
+		err := l.tx.Renew(try)
+		tried := try.Err()
+		cancel()
+		if err == nil || ctx.Err() != nil || tried == nil && !errors.Is(err, commitlog.ErrUnavailable) {
 			return err
 		}
 		timer := l.ed.unit.worker.config.Clock.NewTimer(wait)
 		select {
 		case <-timer.C():
+		case f := <-l.requests:
+			f()
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
 		}
+		timer.Stop()
 	}
 }
+
+// renewPatience bounds one request for a new epoch.
+const renewPatience = 5 * time.Second

@@ -50,6 +50,18 @@ func (u *unit) drainInbox(helpers *sync.WaitGroup) {
 				h.done <- nil
 			}
 		case <-gone:
+			u.emptyInbox()
+			return
+		}
+	}
+}
+
+// emptyInbox drops what the end of one serve has left: the next one must not take it for its own.
+func (u *unit) emptyInbox() {
+	for {
+		select {
+		case <-u.inbox:
+		default:
 			return
 		}
 	}
@@ -115,7 +127,7 @@ func (u *unit) hear(ctx context.Context, m any) error {
 		m.done <- m.run(m.ctx)
 	case memberEnded:
 		if ctx.Err() == nil {
-			return fmt.Errorf("processor %s: membership in group %s ended: %w", u.decl.Name, u.serving.group, m.err)
+			return fmt.Errorf("processor %s: membership in group %s ended: %w", u.decl.Name, u.serving.group, firstError(m.err, errLeft))
 		}
 	case unitFailed:
 		return m.err
@@ -242,6 +254,7 @@ func (u *unit) checkKept(ctx context.Context) error {
 func (u *unit) lost() {
 	u.log.Warn("membership lost, its tasks start over when the group assigns them again")
 	for _, l := range u.lanes() {
+		l.interrupt()
 		l.do(func() { l.closed = true })
 	}
 	var all []*task
@@ -279,6 +292,7 @@ func (u *unit) stopAll(failed bool) {
 	}
 	all = append(all, u.build.revoke(nil)...)
 	if failed {
+		u.stopLanes()
 		abandon(all)
 	} else {
 		for _, t := range all {
@@ -307,14 +321,27 @@ func (u *unit) waitStopped(tasks []*task) {
 				case hook:
 					m.done <- errStopping
 				case unitFailed, memberEnded, membershipLost:
+					u.stopLanes()
 					abandon(tasks)
 				}
 			case <-patience.C():
+				u.log.Warn("the last commit takes too long: stopping without it")
+				u.stopLanes()
 				abandon(tasks)
 			}
 		}
 	}
 }
+
+// stopLanes ends the lanes before their tasks: nothing is to be committed any more.
+func (u *unit) stopLanes() {
+	u.serving.stop()
+	if u.build != nil && u.build.ed != nil {
+		u.build.ed.stop()
+	}
+}
+
+var errLeft = errors.New("it left")
 
 var errStopping = errors.New("worker: stopping")
 
