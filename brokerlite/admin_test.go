@@ -208,6 +208,10 @@ func TestOffsetsByTimeC43(t *testing.T) {
 	want(t, "open transaction by time", ask(base+100, true), -1)
 	r.end(p, true)
 	want(t, "after the commit", ask(base+100, true), 4)
+	deleteRecords(r, "a", 0) // up to 3: inside the first batch, whose segment stays for now
+	want(t, "a time that is deleted", ask(base, false), 3)
+	want(t, "a time that is not", ask(base+100, false), 4)
+	want(t, "largest timestamp", ask(-3, false), 4)
 }
 
 // S18, S17, C-45

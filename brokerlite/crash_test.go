@@ -325,6 +325,7 @@ func slowSync(r *rig) (*vfs.Faulty, syncGate) {
 	faulty := vfs.NewFaulty(r.mem)
 	r.fs = faulty
 	r.open()
+	r.init("") // the log has a file to write to: the next sync is that of a round
 	gate := syncGate{make(chan struct{}), make(chan struct{})}
 	var once sync.Once
 	faulty.SetHook(func(op vfs.Op) error {

@@ -19,11 +19,12 @@ type replay struct {
 	topics map[string]*meta.Topic
 	parts  map[meta.Handle]*partition.Partition
 	byPID  map[int64]*transactional
+	older  map[meta.Handle]int64 // log starts in the older kept snapshot
 }
 
 func newReplay(e *Engine) *replay {
 	return &replay{e: e, now: e.Now(), topics: map[string]*meta.Topic{}, parts: map[meta.Handle]*partition.Partition{},
-		byPID: map[int64]*transactional{}}
+		byPID: map[int64]*transactional{}, older: map[meta.Handle]int64{}}
 }
 
 // load begins with a snapshot.
@@ -34,6 +35,11 @@ func (r *replay) load(s *meta.Snapshot) error {
 	saved := map[meta.Handle]meta.Partition{}
 	for _, m := range s.Partitions {
 		saved[m.Handle] = m
+	}
+	if e.kept.older != nil {
+		for _, m := range e.kept.older.Partitions {
+			r.older[m.Handle] = m.LogStart
+		}
 	}
 	for _, t := range s.Topics {
 		r.topics[t.Name] = t
@@ -60,7 +66,12 @@ func (r *replay) load(s *meta.Snapshot) error {
 func (r *replay) add(t *meta.Topic, index int32, m meta.Partition) {
 	p := partition.New(m.Handle, t.Name, index, r.e, r.e.partitionSettings(t.Settings), r.e.c.Logger)
 	p.Load(m)
-	if err := r.e.openSegments(p, partition.Known(m)); err != nil {
+	known := partition.Known(m)
+	// Segments below the start go when they are opened; those the older snapshot needs must stay (S-55).
+	if r.e.kept.older != nil {
+		known.Start = min(r.older[m.Handle], m.LogStart)
+	}
+	if err := r.e.openSegments(p, known); err != nil {
 		p.Fail(err)
 	}
 	r.parts[m.Handle] = p

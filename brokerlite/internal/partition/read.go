@@ -34,18 +34,6 @@ func (p *Partition) Aborted(from, upTo int64) ([]seglog.Aborted, int16) {
 	return list, p.readCode(err)
 }
 
-// OffsetForTime finds the first record with a timestamp of at least ts below limit.
-func (p *Partition) OffsetForTime(ts, limit int64) (seglog.Stamp, bool, int16) {
-	s, found, err := p.segments.OffsetForTime(ts, limit)
-	return s, found, p.readCode(err)
-}
-
-// LatestTime finds the first record with the largest timestamp below limit.
-func (p *Partition) LatestTime(limit int64) (seglog.Stamp, bool, int16) {
-	s, found, err := p.segments.LatestTime(limit)
-	return s, found, p.readCode(err)
-}
-
 // readCode turns an error of the segments into a code. Damage takes the partition out of service, file and byte named.
 func (p *Partition) readCode(err error) int16 {
 	if err == nil {
