@@ -14,9 +14,9 @@ func newLogInspect(s streams, f *format) *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect DIR",
 		Short: "List topics and partitions of a data directory",
-		Long: `List topics and partitions of a data directory that nobody has open, after reading the head of every batch. Nothing is changed.
+		Long: `List topics and partitions of a data directory that nobody has open, with what their segments hold. Nothing is changed.
 
-A batch that cannot be read ends the walk with exit code 7; "millrun log check" compares checksums too, and lists all damage.`,
+It lists what can be read; to look for damage use "millrun log check".`,
 		Args: exactly("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			i, err := brokerlite.Inspect(nil, args[0], nil)
