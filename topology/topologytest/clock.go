@@ -14,7 +14,8 @@ import (
 //
 //   - to gather work before a commit: it gains nothing by waiting here, so these fire at once and time stands still
 //   - to wait before a retry: settle moves time to it, and by no more
-//   - to notice silence (sessions, transactions, polls): they fire only when the story moves time with Advance
+//   - to notice silence (sessions, transactions, polls, a handler that holds up a commit): they fire only when the story moves
+//     time with Advance
 //
 // The kit tells them apart by their length: commitEvery is a span that nobody else would choose, and the spans of retries
 // follow from the processors' policies.
@@ -44,7 +45,7 @@ func backoffs(e decl.ErrorPolicy) (waits []time.Duration) {
 	return waits
 }
 
-func (s spans) gathers(d time.Duration) bool { return d == commitEvery || d == commitEvery/4 }
+func (s spans) gathers(d time.Duration) bool { return d == commitEvery }
 func (s spans) retry(d time.Duration) bool   { return slices.Contains(s.retries, d) }
 
 // runtimeClock is the virtual time as the worker sees it.

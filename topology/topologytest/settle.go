@@ -60,7 +60,7 @@ func (h *Harness) pumping(step func(ctx context.Context) error) error {
 		select {
 		case err := <-done:
 			if errors.Is(err, context.DeadlineExceeded) {
-				err = fmt.Errorf("still at work after %v of real time: %w\n%s", stuck, err, progress(h.life.worker.Status()))
+				err = fmt.Errorf("still at work after %v of real time: %w\n%s", stuck, err, h.progress(h.life.worker.Status()))
 			}
 			return err
 		case <-h.life.clock.wake:
@@ -143,14 +143,18 @@ func (h *Harness) inputEnd(ctx context.Context, processor, stream string, task w
 }
 
 // progress shows where every task stands, for a story that does not go on.
-func progress(s worker.Status) string {
+func (h *Harness) progress(s worker.Status) string {
 	var b strings.Builder
 	for _, p := range s.Processors {
 		fmt.Fprintf(&b, "processor %s, edition %d\n", p.Name, p.Edition)
 		for _, task := range p.Tasks {
 			fmt.Fprintf(&b, "\tpartition %d of edition %d: %s, %d commits", task.Partition, task.Edition, task.Phase, task.Commits)
 			for _, in := range task.Inputs {
-				fmt.Fprintf(&b, ", %s %d of %d", in.Stream, in.Committed, in.End)
+				end, err := h.inputEnd(h.ctx, p.Name, in.Stream, task)
+				fmt.Fprintf(&b, ", %s: committed %d, seen %d, the log has %d", in.Stream, in.Committed, in.End, end)
+				if err != nil {
+					fmt.Fprintf(&b, " (%v)", err)
+				}
 			}
 			b.WriteByte('\n')
 		}
