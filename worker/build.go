@@ -104,7 +104,7 @@ func (u *unit) startFrozen(ctx context.Context, serving *control.Edition) error 
 		return err
 	}
 	ok, err := u.write(ctx, control.Event{Kind: control.Rebuild, Edition: to, From: serving.Number, Code: u.decl.Version,
-		Fingerprint: string(u.fingerprint), Partitions: serving.Partitions, Base: serving.Base, Frozen: true, Accept: true,
+		Fingerprint: string(u.fingerprint), Partitions: serving.Partitions, Base: serving.Base, Topics: serving.Topics, Frozen: true, Accept: true,
 		Hold: u.worker.config.SwitchByHand, Reason: fmt.Sprintf("version %s follows %s", u.decl.Version, serving.Code)})
 	if err != nil || !ok {
 		return err

@@ -255,3 +255,25 @@ func TestAfterCrashesAtRandomMomentsTheResultIsThatOfAnUndisturbedRun(t *testing
 	}
 	b.sequences("echo", func(key string) int { return sent[key] })
 }
+
+// C-42: the group's offset must not be applied to a topic that only has the old one's name.
+func TestAnInputMadeAnewIsNoticed(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("clicks", 4)
+	app := topology.MustNew("app", countProcessor())
+	w, stop := b.run(app, nil)
+	send(b, clicks, "u", make([]int64, 10)...)
+	b.settle(w)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.log.DeleteTopic(context.Background(), "clicks"); err != nil {
+		t.Fatal(err)
+	}
+	b.createTopic("clicks", 4)
+	send(b, clicks, "u", make([]int64, 20)...)
+	_, _, ended := b.start(app, nil)
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "input clicks is another topic") {
+		t.Errorf("got %v", err)
+	}
+}

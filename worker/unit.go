@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -136,6 +137,9 @@ func (u *unit) choose(ctx context.Context) (*edition, error) {
 			return nil, fmt.Errorf("processor %s: its inputs have %d partitions, edition %d was built with %d: keys have moved; put the number back, or give the processor a new name",
 				u.decl.Name, u.partitions, serving.Number, serving.Partitions)
 		}
+		if err := u.checkTopics(ctx, serving); err != nil {
+			return nil, err
+		}
 		same := serving.Code == u.decl.Version
 		if same && serving.Fingerprint != string(u.fingerprint) {
 			return nil, &FingerprintError{Processor: u.decl.Name, Version: u.decl.Version,
@@ -180,6 +184,10 @@ func (u *unit) create(ctx context.Context) error {
 		at = commitlog.End
 	}
 	base := map[string][]int64{}
+	ids, err := u.topicIDs(ctx)
+	if err != nil {
+		return err
+	}
 	for _, in := range u.decl.Inputs {
 		if in.Stream.Internal {
 			continue
@@ -196,9 +204,40 @@ func (u *unit) create(ctx context.Context) error {
 			base[in.Stream.Name] = append(base[in.Stream.Name], pos.Offset)
 		}
 	}
-	_, err := u.write(ctx, control.Event{Kind: control.Created, Edition: 1, Code: u.decl.Version,
-		Fingerprint: string(u.fingerprint), Partitions: u.partitions, Base: base})
+	_, err = u.write(ctx, control.Event{Kind: control.Created, Edition: 1, Code: u.decl.Version,
+		Fingerprint: string(u.fingerprint), Partitions: u.partitions, Base: base, Topics: ids})
 	return err
+}
+
+// topicIDs gives the ids of the public inputs, in hex.
+func (u *unit) topicIDs(ctx context.Context) (map[string]string, error) {
+	ids := map[string]string{}
+	for _, in := range u.decl.Inputs {
+		if in.Stream.Internal {
+			continue
+		}
+		t, err := u.worker.topic(ctx, in.Stream.Name)
+		if err != nil {
+			return nil, err
+		}
+		ids[in.Stream.Name] = hex.EncodeToString(t.ID[:])
+	}
+	return ids, nil
+}
+
+// checkTopics refuses an input that was deleted and made anew: positions in the old one mean nothing there (C-42).
+func (u *unit) checkTopics(ctx context.Context, serving *control.Edition) error {
+	ids, err := u.topicIDs(ctx)
+	if err != nil {
+		return err
+	}
+	for stream, was := range serving.Topics {
+		if now, ok := ids[stream]; ok && now != was {
+			return fmt.Errorf("processor %s: its input %s is another topic than the one edition %d was built from (id %s, was %s): it was deleted and made anew; give the processor a new name to begin with the new topic",
+				u.decl.Name, stream, serving.Number, now, was)
+		}
+	}
+	return nil
 }
 
 // write appends a control event of this processor. It tells whether the event counted.

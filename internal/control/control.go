@@ -45,6 +45,7 @@ type Event struct {
 	Fingerprint string             `json:"fingerprint,omitempty"` // of the declaration (S-32)
 	Partitions  int32              `json:"partitions,omitempty"`  // tasks
 	Base        map[string][]int64 `json:"base,omitempty"`        // first offset per public input stream and partition
+	Topics      map[string]string  `json:"topics,omitempty"`      // id of each public input, in hex: a topic made anew is another one
 	From        int                `json:"from,omitempty"`        // Rebuild: the serving edition it starts from
 	Frozen      bool               `json:"frozen,omitempty"`      // Rebuild: nobody runs the serving edition's code any more (S-33)
 	Hold        bool               `json:"hold,omitempty"`        // Rebuild: wait for a Serving event from outside

@@ -22,12 +22,13 @@ type Edition struct {
 	Fingerprint string
 	Partitions  int32
 	Base        map[string][]int64
-	From        int              // the edition whose recorded order it was built by, 0 for the first
-	Cut         map[int32]Stop   // where its predecessor stopped; nil for the first
-	Dropped     bool             // its topics are gone, or going
-	Cancelled   string           // why its build ended without a switch; "" if it did not
-	Stopped     map[int32]Stop   // where it stopped, once another one serves
-	Results     map[int32]Result // what each task compared when the build was ready
+	Topics      map[string]string // id of each public input
+	From        int               // the edition whose recorded order it was built by, 0 for the first
+	Cut         map[int32]Stop    // where its predecessor stopped; nil for the first
+	Dropped     bool              // its topics are gone, or going
+	Cancelled   string            // why its build ended without a switch; "" if it did not
+	Stopped     map[int32]Stop    // where it stopped, once another one serves
+	Results     map[int32]Result  // what each task compared when the build was ready
 }
 
 // Build is a rebuild under way: the edition To is built beside the edition From.
@@ -101,14 +102,14 @@ func (p *Processor) apply(e Event) bool {
 			return false
 		}
 		p.Serving = 1
-		p.Editions[1] = &Edition{Number: 1, Code: e.Code, Fingerprint: e.Fingerprint, Partitions: e.Partitions, Base: e.Base}
+		p.Editions[1] = &Edition{Number: 1, Code: e.Code, Fingerprint: e.Fingerprint, Partitions: e.Partitions, Base: e.Base, Topics: e.Topics}
 		return true
 	case Rebuild:
 		if p.Serving == 0 || p.Build != nil || e.From != p.Serving || e.Edition != p.Latest()+1 {
 			return false
 		}
 		p.Editions[e.Edition] = &Edition{Number: e.Edition, Code: e.Code, Fingerprint: e.Fingerprint,
-			Partitions: e.Partitions, Base: e.Base, From: e.From}
+			Partitions: e.Partitions, Base: e.Base, Topics: e.Topics, From: e.From}
 		p.Build = &Build{From: e.From, To: e.Edition, Frozen: e.Frozen, Hold: e.Hold, Accept: e.Accept, Reason: e.Reason,
 			Held: map[int32]Stop{}, Stopped: map[int32]Stop{}, Ready: map[int32]Result{}}
 		return true

@@ -99,7 +99,7 @@ func (e *Editions) Rebuild(ctx context.Context, c RebuildConfig) (Result, error)
 	}
 	to := p.Latest() + 1
 	err = e.write(ctx, control.Event{Kind: control.Rebuild, Edition: to, From: serving.Number, Code: serving.Code,
-		Fingerprint: serving.Fingerprint, Partitions: serving.Partitions, Base: serving.Base, Hold: c.Hold, Accept: c.Keep,
+		Fingerprint: serving.Fingerprint, Partitions: serving.Partitions, Base: serving.Base, Topics: serving.Topics, Hold: c.Hold, Accept: c.Keep,
 		Reason: "asked for by the program"})
 	if err == nil {
 		err = e.write(ctx, control.Event{Kind: control.Switch, Edition: to})
