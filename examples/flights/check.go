@@ -1,16 +1,13 @@
 package flights
 
+import "github.com/millrun/millrun/examples/internal/rows"
+
 // Check is one fact that is known beforehand, beside what was found. Expected and Got are both an int64 or both a string.
-type Check struct {
-	What     string `json:"what"`
-	Expected any    `json:"expected"`
-	Got      any    `json:"got"`
-	OK       bool   `json:"ok"` // Expected equals Got
-}
+type Check = rows.Check
 
 // NewCheck compares two values.
 func NewCheck[T comparable](what string, expected, got T) Check {
-	return Check{what, expected, got, expected == got}
+	return rows.NewCheck(what, expected, got)
 }
 
 // Checks compares the tables with what is published about the data: the answers were counted from the source with

@@ -16,13 +16,14 @@ package flights
 import (
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/examples/internal/rows"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 )
 
 // RowHeader is the record header that carries the row number of a departure, from 1 on, in decimal digits. Departures have
 // it, and so have cancellations.
-const RowHeader = "row"
+const RowHeader = rows.HeaderKey
 
 // The public streams. Departures is keyed by flight ("UA1545"), Cancellations by airport.
 var (

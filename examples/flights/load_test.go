@@ -7,25 +7,26 @@ import (
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/commitlog/embedded"
+	"github.com/millrun/millrun/examples/internal/rows"
 )
 
 // loadedRows gives how often each row number is on the log.
 func loadedRows(t *testing.T, log commitlog.Log, partitions int) map[int]int {
 	t.Helper()
-	starts, ends, err := bounds(t.Context(), log, Departures.Name(), partitions)
+	starts, ends, err := rows.Bounds(t.Context(), log, Departures.Name(), partitions)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := map[int]int{}
-	err = scan(t.Context(), log, starts, ends, func(_ commitlog.Partition, r commitlog.Record) error {
-		row, err := rowNumber(r)
-		rows[row]++
+	found := map[int]int{}
+	err = rows.Scan(t.Context(), log, starts, ends, func(_ commitlog.Partition, r commitlog.Record) error {
+		row, err := rows.Number(r)
+		found[int(row)]++
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rows
+	return found
 }
 
 func TestALoaderGoesOnWhereTheOneBeforeItWasCutOff(t *testing.T) {
@@ -47,13 +48,13 @@ func TestALoaderGoesOnWhereTheOneBeforeItWasCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rows := loadedRows(t, log, 3)
+	found := loadedRows(t, log, 3)
 	for row := 1; row <= 20_000; row++ {
-		if rows[row] != 1 {
-			t.Fatalf("row %d is on the log %d times", row, rows[row])
+		if found[row] != 1 {
+			t.Fatalf("row %d is on the log %d times", row, found[row])
 		}
 	}
-	if len(rows) != 20_000 {
-		t.Errorf("%d rows on the log, want 20000", len(rows))
+	if len(found) != 20_000 {
+		t.Errorf("%d rows on the log, want 20000", len(found))
 	}
 }

@@ -1,4 +1,4 @@
-package flights
+package rows
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"github.com/millrun/millrun/commitlog"
 )
 
-// bounds gives start and end of each partition of a topic, for a reader of committed records.
-func bounds(ctx context.Context, log commitlog.Log, topic string, partitions int) (starts, ends []commitlog.Position, err error) {
+// Bounds gives start and end of each partition of a topic, for a reader of committed records.
+func Bounds(ctx context.Context, log commitlog.Log, topic string, partitions int) (starts, ends []commitlog.Position, err error) {
 	all := make([]commitlog.Partition, partitions)
 	for p := range all {
 		all[p] = commitlog.Partition{Topic: topic, Index: int32(p)}
@@ -21,9 +21,9 @@ func bounds(ctx context.Context, log commitlog.Log, topic string, partitions int
 	return starts, ends, err
 }
 
-// scan calls each for the committed records of partitions, from the one position to the other, which excludes its offset.
+// Scan calls each for the committed records of partitions, from the one position to the other, which excludes its offset.
 // Bytes are valid in the call.
-func scan(ctx context.Context, log commitlog.Log, from, to []commitlog.Position,
+func Scan(ctx context.Context, log commitlog.Log, from, to []commitlog.Position,
 	each func(commitlog.Partition, commitlog.Record) error) error {
 	reader, err := log.OpenReader(ctx, commitlog.ReaderConfig{})
 	if err != nil {
