@@ -104,7 +104,10 @@ func (c *checker) partition(h meta.Handle) error {
 		c.add(Finding{Damage: true, File: dir, At: -1, What: "missing, want the segments of the partition"})
 		return nil
 	}
-	for _, seg := range p.Saved.Segments {
+	for i, seg := range p.Saved.Segments {
+		if i+1 < len(p.Saved.Segments) && p.Saved.Segments[i+1].Base <= p.Saved.LogStart {
+			continue // its records are deleted: it may be there or not
+		}
 		c.segment(path.Join(dir, fmt.Sprintf("%020d.log", seg.Base)), seg, sum.Tail)
 	}
 	for _, stale := range sum.Stale {
