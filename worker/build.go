@@ -28,6 +28,7 @@ type build struct {
 	tasks     map[int32]*task
 	comparing map[int32]bool
 	asked     map[int32]bool // told to say that it stopped
+	warned    bool           // of records left in internal streams
 	hung      error          // a handler did not return: the build ends with this
 }
 
@@ -161,6 +162,7 @@ func (u *unit) stopServing(ctx context.Context) error {
 // stopFrozen says for each owned partition where the serving edition stands: nobody runs it any more.
 func (u *unit) stopFrozen(ctx context.Context) error {
 	b := u.build
+	u.warnOfUndrained(ctx)
 	for p := range u.owned {
 		if _, said := b.state.Stopped[p]; said {
 			continue
@@ -174,6 +176,19 @@ func (u *unit) stopFrozen(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warnOfUndrained tells about records in the serving edition's internal streams that its code never handled, because it was
+// killed and is gone: what they would have emitted is held back in the next edition, which handles its own copies.
+func (u *unit) warnOfUndrained(ctx context.Context) {
+	if !u.serving.internalInputs() || u.build.warned {
+		return
+	}
+	u.build.warned = true
+	if at, err := u.dry(ctx, u.serving, nil); err == nil && at == nil {
+		u.log.Warn("the serving edition was stopped with records left in its internal streams, and the program with its version is gone: what they would have emitted to public streams is not sent; its tables are built whole",
+			"edition", u.serving.number)
+	}
 }
 
 // frozenAt is the committed position of the serving edition in its public inputs, its base where it never committed.

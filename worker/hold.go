@@ -8,7 +8,21 @@ import (
 func (t *task) say() {
 	if t.holding && !t.heldSaid {
 		t.touch()
+		t.lane.hurry()
 	}
+}
+
+// arrived tells whether a task that follows has taken all there is for it in its public inputs: somebody waits for its commit.
+func (t *task) arrived() bool {
+	if t.follow == nil {
+		return false
+	}
+	for _, in := range t.inputs {
+		if !in.stream.Internal && !in.closed() {
+			return false
+		}
+	}
+	return true
 }
 
 // holdEvent is what a holding task tells with the commit that is being made: where it stands in its public inputs. Without

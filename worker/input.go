@@ -71,6 +71,10 @@ func (t *task) fetch() error {
 	return nil
 }
 
+// fetchWait is how long the log may hold a fetch for a quiet task: what ends it is a record or a message, so an idle worker
+// costs next to nothing.
+const fetchWait = 10 * time.Second
+
 // pollWait bounds one wait for the log; messages end it earlier.
 const pollWait = 30 * time.Second
 

@@ -29,7 +29,7 @@ func (t *task) open() error {
 		t.log.Warn("tables could not be trusted and are built anew from the changelog", "reason", why)
 	}
 	t.cache = state.NewCache(store, t.ed.cacheBytes)
-	t.reader, err = t.ed.unit.worker.logc.OpenReader(t.ctx, commitlog.ReaderConfig{BufferBytes: t.ed.unit.worker.config.FetchBytes})
+	t.reader, err = t.ed.unit.worker.logc.OpenReader(t.ctx, commitlog.ReaderConfig{BufferBytes: t.ed.unit.worker.config.FetchBytes, MaxWait: fetchWait})
 	if err != nil {
 		return fmt.Errorf("%s: open reader: %w", t.name(), err)
 	}

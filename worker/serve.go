@@ -347,7 +347,7 @@ var errStopping = errors.New("worker: stopping")
 
 // watchControl tells the unit when something was written to the control topic.
 func (u *unit) watchControl(ctx context.Context) {
-	r, err := u.worker.logc.OpenReader(ctx, commitlog.ReaderConfig{BufferBytes: 1 << 20, BatchBytes: 64 << 10})
+	r, err := u.worker.logc.OpenReader(ctx, commitlog.ReaderConfig{BufferBytes: 1 << 20, BatchBytes: 64 << 10, MaxWait: fetchWait})
 	if err != nil {
 		u.tell(unitFailed{fmt.Errorf("watch control topic: %w", quietly(ctx, err))})
 		return

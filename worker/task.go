@@ -266,7 +266,7 @@ func (t *task) loop() error {
 				continue
 			}
 			t.busy.Store(false)
-			if t.dirty && t.ed.unit.worker.settling.Load() > 0 {
+			if t.dirty && (t.ed.unit.worker.settling.Load() > 0 || t.arrived()) {
 				t.lane.hurry()
 			}
 			if err := t.fetch(); err != nil {
@@ -332,6 +332,7 @@ func (t *task) attend() (end bool, err error) {
 				t.drained = true
 				t.events = append(t.events, m.event)
 				t.touch()
+				t.lane.hurry()
 			}
 		case msgPark:
 			t.park(nil, nil, m.err)
