@@ -12,7 +12,7 @@ import (
 // LockDir makes dir, which belongs to one application, and takes its lock, the file LOCK in it. It is refused at once, with an
 // error that wraps vfs.ErrLocked, while another owner has it; that may be a Worker of this process. Closing gives it back.
 func LockDir(fs vfs.FS, dir string) (io.Closer, error) {
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDurable(fs, dir); err != nil {
 		return nil, fmt.Errorf("state: directory %s: %w", dir, err)
 	}
 	lock, err := fs.Lock(path.Join(dir, "LOCK"))
@@ -23,4 +23,25 @@ func LockDir(fs vfs.FS, dir string) (io.Closer, error) {
 		return nil, fmt.Errorf("state: lock directory %s: %w", dir, err)
 	}
 	return lock, nil
+}
+
+// makeDurable makes dir and its missing parents, and the entries of those it made durable: else a power cut takes them all,
+// with what was synced below.
+func makeDurable(fs vfs.FS, dir string) error {
+	var made []string // parents that get a new entry, the deepest first
+	for d := path.Clean(dir); d != "." && d != "/"; d = path.Dir(d) {
+		if _, err := fs.Stat(d); err == nil {
+			break
+		}
+		made = append(made, path.Dir(d))
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, parent := range made {
+		if err := fs.SyncDir(parent); err != nil {
+			return err
+		}
+	}
+	return nil
 }

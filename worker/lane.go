@@ -102,6 +102,16 @@ func (l *lane) forget(t *task) {
 	l.given = kept
 }
 
+// drop takes back what a task gave that is about to start over: it must not be committed any more.
+func (l *lane) drop(t *task) {
+	l.do(func() {
+		if _, ok := l.tasks[t]; ok {
+			l.forget(t)
+			l.tasks[t] = false
+		}
+	})
+}
+
 // prepare commits what there is and closes the gate: no transaction spans two generations (S-6).
 func (l *lane) prepare(ctx context.Context) error {
 	var err error
@@ -143,9 +153,9 @@ func (l *lane) run(ctx context.Context) {
 			l.commit(ctx)
 		case f := <-l.requests:
 			f()
-		case f := <-l.answers:
+		case f := <-l.answers: // of a round that did not wait for it: it is due
 			l.take(f)
-			l.kick()
+			l.hurry()
 		case <-ctx.Done():
 			return
 		}

@@ -2,9 +2,6 @@ package worker
 
 import (
 	"bytes"
-	"runtime"
-	"strconv"
-	"strings"
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
@@ -32,7 +29,7 @@ func (t *task) tableByName(d *decl.Table) int {
 			return i
 		}
 	}
-	t.run.Fault(decl.Permanentf("processor %s uses table %s%s, which it does not declare: add Owns", t.ed.decl.Name, d.Name, callSite()))
+	t.run.Fault(decl.UndeclaredTable(t.ed.decl.Name, d))
 	return -1
 }
 
@@ -112,7 +109,7 @@ func (t *task) Emit(s *decl.Stream, key, value []byte, timestamp int64, headers 
 	}
 	o := t.output(s)
 	if o == nil {
-		t.run.Fault(decl.Permanentf("processor %s emits to %s%s, which it does not declare: add Emits", t.ed.decl.Name, s.Name, callSite()))
+		t.run.Fault(decl.UndeclaredStream(t.ed.decl.Name, s))
 		return
 	}
 	if !s.Internal && t.ed.fenced() {
@@ -156,23 +153,4 @@ func clip(b []byte) []byte {
 		return b[:64]
 	}
 	return b
-}
-
-// callSite finds where user code made the call that faulted, as " (file.go:31)".
-func callSite() string {
-	var pcs [16]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for {
-		f, more := frames.Next()
-		if !strings.HasPrefix(f.Function, "github.com/millrun/millrun/worker.") &&
-			!strings.HasPrefix(f.Function, "github.com/millrun/millrun/processor.") {
-			if f.File == "" {
-				return ""
-			}
-			return " (" + f.File[strings.LastIndexByte(f.File, '/')+1:] + ":" + strconv.Itoa(f.Line) + ")"
-		}
-		if !more {
-			return ""
-		}
-	}
 }

@@ -44,6 +44,7 @@ func (t *task) open() error {
 // reload goes back to what is committed after a failed commit (S-6, S-7): nothing in memory is believed.
 func (t *task) reload(m msgReload) error {
 	t.setPhase(Restoring)
+	t.lane.drop(t)
 	t.singleOut(m)
 	t.dropQueues()
 	t.cache.Rollback()

@@ -383,10 +383,11 @@ func (u *unit) watchControl(ctx context.Context) {
 
 // watchCommits tells the unit when tasks have committed, so that a build sees how far they are.
 func (u *unit) watchCommits(ctx context.Context) {
+	moved := u.worker.news()
 	for {
-		moved := u.worker.news()
 		select {
 		case <-moved:
+			moved = u.worker.news() // before the unit looks: what changes while it does wakes it again
 			u.tell(commitsMoved{})
 		case <-ctx.Done():
 			return

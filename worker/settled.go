@@ -13,8 +13,9 @@ var ErrStopped = errors.New("worker: a task has stopped")
 
 // Settled returns when everything that the inputs of this worker's processors held at the call, and everything these records
 // caused in internal streams and in topics that one processor writes and another one reads, is handled and committed. It
-// asks for early commits. Where records keep coming in, what they cause is waited for too, as long as ctx lasts. A task that
-// stands at a record ends the wait with an error that wraps ErrStopped and says where; a Run that has ended, with its error.
+// asks for early commits. Where records keep coming in, what they cause is waited for too, as long as ctx lasts. When a task
+// stands at a record, the others are waited for and the error then wraps ErrStopped and says where. A Run that has ended ends
+// the wait with its error.
 func (w *Worker) Settled(ctx context.Context) error {
 	w.settling.Add(1)
 	defer w.settling.Add(-1)
@@ -135,6 +136,7 @@ func (w *Worker) assignedAll(ctx context.Context) error {
 func (w *Worker) reach(ctx context.Context, targets ends) error {
 	return w.until(ctx, func() (bool, error) {
 		all := true
+		var stopped []error
 		for _, u := range w.units {
 			all = all && u.steady.Load()
 			place := u.place()
@@ -146,12 +148,16 @@ func (w *Worker) reach(ctx context.Context, targets ends) error {
 				}
 				there, err := t.reached(targets)
 				if err != nil {
-					return false, err
+					stopped = append(stopped, err)
+					continue
 				}
 				all = all && there
 			}
 		}
-		return all, nil
+		if !all {
+			return false, nil // those that still work are waited for, whoever stands
+		}
+		return true, errors.Join(stopped...)
 	})
 }
 

@@ -143,7 +143,7 @@ func newTask(ed *edition, partition int32, hung *hang) *task {
 	t.ctx, t.cancel = context.WithCancel(ed.unit.worker.hard)
 	t.box.init()
 	t.run.Ops = t
-	t.run.Processor = ed.decl.Name
+	t.run.App, t.run.Processor = ed.unit.worker.app.Name(), ed.decl.Name
 	t.streamTime = -1
 	t.shared.committed = map[string]int64{}
 	t.shared.ends = map[string]int64{}

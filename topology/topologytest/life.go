@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"time"
 
 	"github.com/millrun/millrun/brokerlite"
@@ -52,7 +51,6 @@ func (h *Harness) start() {
 // run starts a worker of h.app on the log that is open.
 func (h *Harness) run() {
 	h.t.Helper()
-	h.makeStateDir()
 	l := h.life
 	l.clock = newRuntimeClock(h.time, spansOf(h.app))
 	w, err := worker.New(h.app, l.log, worker.Config{
@@ -68,20 +66,6 @@ func (h *Harness) run() {
 		defer close(l.ended)
 		l.err = w.Run(ctx)
 	}()
-}
-
-// makeStateDir gives the worker a directory that a power cut does not take away, as an operator would.
-func (h *Harness) makeStateDir() {
-	h.t.Helper()
-	dir := path.Join(stateDir, h.app.Name())
-	err := h.fs.MkdirAll(dir, 0o700)
-	for err == nil && dir != "." {
-		dir = path.Dir(dir)
-		err = h.fs.SyncDir(dir)
-	}
-	if err != nil {
-		h.t.Fatalf("topologytest: directory of the tables: %v", err)
-	}
 }
 
 // halt stops the worker and waits for it.
