@@ -68,15 +68,36 @@ func input(p *decl.Processor, s *decl.Stream, site decl.Site) *decl.Input {
 
 // Owns gives tables to the processor; a table has one owner.
 func Owns(tables ...AnyTable) Edge {
+	return tablesEdge("Owns", tables, func(p *decl.Processor, t *decl.Table) { p.Owns = append(p.Owns, t) })
+}
+
+// Reads lets the handlers read tables of other processors of the application, or of a NewTopicTable, in the same partition as
+// their record: both must have as many partitions as the inputs, filled by the same partitioner. Each task has a copy of its
+// own, loaded before its first record and followed from then on: a past that the owner has committed, never going back, but
+// not what it committed a moment ago (S-20). A table that no worker has run yet is empty. A rebuild sees today's entries, so it
+// proves nothing (S-29).
+func Reads(tables ...AnyTable) Edge {
+	return tablesEdge("Reads", tables, func(p *decl.Processor, t *decl.Table) { p.Reads = append(p.Reads, t) })
+}
+
+// ReadsGlobal is Reads of every partition, whatever their number: each worker has one copy for all its tasks (S-22). It is for
+// small tables that many keys look into. Two tasks may see different moments. A key that stands in several partitions is
+// found where the partitioner would put it, else in the lowest of them.
+func ReadsGlobal(tables ...AnyTable) Edge {
+	return tablesEdge("ReadsGlobal", tables, func(p *decl.Processor, t *decl.Table) { p.Globals = append(p.Globals, t) })
+}
+
+// tablesEdge hands the declarations of tables to add, and reports nil ones.
+func tablesEdge(name string, tables []AnyTable, add func(*decl.Processor, *decl.Table)) Edge {
 	site := decl.UseSite()
 	tables = append([]AnyTable(nil), tables...)
 	return Edge{site: site, apply: func(p *decl.Processor) {
 		for i, t := range tables {
 			if t == nil || t.Decl() == nil {
-				p.Faults = append(p.Faults, errorAt(site, "processor %s: argument %d of Owns is nil", p.Name, i+1))
+				p.Faults = append(p.Faults, errorAt(site, "processor %s: argument %d of %s is nil", p.Name, i+1, name))
 				continue
 			}
-			p.Owns = append(p.Owns, t.Decl())
+			add(p, t.Decl())
 		}
 	}}
 }

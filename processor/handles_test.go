@@ -151,11 +151,11 @@ func TestMisuseOfHandlesIsTheRecordsFault(t *testing.T) {
 		want string
 	}{
 		{"undeclared table", func(ctx processor.Context) { raw.Put(ctx, "a", "b") },
-			"processor probe uses table raw (handles_test.go:LINE), which it does not declare: add Owns"},
+			"processor probe uses table raw (handles_test.go:LINE), which it does not declare: add Owns, Reads or ReadsGlobal"},
 		{"undeclared table in a range", func(ctx processor.Context) {
 			for range raw.Range(ctx, "a", "b") {
 			}
-		}, "processor probe uses table raw (handles_test.go:LINE), which it does not declare: add Owns"},
+		}, "processor probe uses table raw (handles_test.go:LINE), which it does not declare: add Owns, Reads or ReadsGlobal"},
 		{"undeclared stream", func(ctx processor.Context) { foreign.Emit(ctx, "a", "b") },
 			"processor probe emits to foreign (handles_test.go:LINE), which it does not declare: add Emits"},
 		{"NaN as a table key", func(ctx processor.Context) { reals.Get(ctx, math.NaN()) },

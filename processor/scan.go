@@ -52,16 +52,25 @@ func (t *Table[K, V]) scan(r *decl.Run, low, high []byte, yield func(K, V) bool)
 	r.Ops.Scan(t.decl, low, high, func(key, value []byte) bool {
 		k, err := t.key.Decode(present(key))
 		if err != nil {
-			r.Fault(t.undecodable(key, err))
-			return false
+			return t.unreadable(r, key, err)
 		}
 		v, err := t.values.DecodeEntry(present(value))
 		if err != nil {
-			r.Fault(t.undecodable(key, err))
-			return false
+			return t.unreadable(r, key, err)
 		}
 		return yield(k, v)
 	})
+}
+
+// unreadable deals with an entry that does not decode: in a table of others it counts as absent, and true says to go on; in
+// the processor's own it is a fault.
+func (t *Table[K, V]) unreadable(r *decl.Run, key []byte, err error) bool {
+	err = t.undecodable(key, err)
+	if foreign, ok := r.Ops.(decl.Foreign); ok && foreign.Undecodable(t.decl, key, err) {
+		return true
+	}
+	r.Fault(err)
+	return false
 }
 
 // undecodable is the fault of an entry that the table's codecs do not read: another program wrote it, or a codec has changed

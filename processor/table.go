@@ -8,7 +8,7 @@ import (
 	"github.com/millrun/millrun/internal/schema"
 )
 
-// Table is keyed state, owned by exactly one processor. It is immutable and safe for concurrent use: what it holds belongs to
+// Table is keyed state, owned by exactly one processor, or, made by NewTopicTable, a topic that others write. It is immutable and safe for concurrent use: what it holds belongs to
 // the task, and is reached through a Context. Its name is data, because it names changelog and directory.
 //
 // A task sees the keys of its own partition. Using a key that belongs to another one is a fault; an internal stream moves
@@ -30,7 +30,18 @@ type AnyTable interface {
 
 // NewTable declares a table. A set is a table of codec.Empty.
 func NewTable[K, V any](name string, key codec.Key[K], value codec.Codec[V]) *Table[K, V] {
-	t := &Table[K, V]{decl: &decl.Table{Name: name, Site: decl.UseSite()}, key: key, value: value, values: schema.For(value)}
+	return newTable(&decl.Table{Name: name, Site: decl.UseSite()}, key, value)
+}
+
+// NewTopicTable declares a compacted topic that others write, to be read as a table: the latest value of each key, and no
+// value deletes. A processor names it in Reads or ReadsGlobal; nobody owns it. A record whose key or value does not decode,
+// or that has no key, counts as absent; it is reported and counted.
+func NewTopicTable[K, V any](topic string, key codec.Key[K], value codec.Codec[V]) *Table[K, V] {
+	return newTable(&decl.Table{Name: topic, Topic: true, Partitioner: Murmur2, Site: decl.UseSite()}, key, value)
+}
+
+func newTable[K, V any](d *decl.Table, key codec.Key[K], value codec.Codec[V]) *Table[K, V] {
+	t := &Table[K, V]{decl: d, key: key, value: value, values: schema.For(value)}
 	t.decl.Faults = codecFaults(key, value)
 	if key != nil {
 		t.decl.KeyFormat = key.Format()
@@ -71,7 +82,8 @@ func (t *Table[K, V]) Codecs() (codec.Key[K], codec.Codec[V]) { return t.key, t.
 func (t *Table[K, V]) table() {}
 
 // Get returns the value of key as this record and those before it left it; the zero V and false if there is none, and also
-// after a fault, when ctx is cancelled. The value is decoded anew and is yours; only Put keeps a change to it.
+// after a fault, when ctx is cancelled. The value is decoded anew and is yours; only Put keeps a change to it. Of a table that
+// the processor Reads, it is what the owner had committed some moment ago.
 func (t *Table[K, V]) Get(ctx Context, key K) (value V, ok bool) {
 	r := ctx.open()
 	if r == nil {
@@ -87,13 +99,14 @@ func (t *Table[K, V]) Get(ctx Context, key K) (value V, ok bool) {
 	}
 	v, err := t.values.DecodeEntry(present(data))
 	if err != nil {
-		r.Fault(t.undecodable(k, err))
+		t.unreadable(r, k, err)
 		return value, false
 	}
 	return v, true
 }
 
-// Put sets the value of key. It encodes at once: a later change to value is not seen. A zero V is a value.
+// Put sets the value of key. It encodes at once: a later change to value is not seen. A zero V is a value. Only the owner puts
+// and deletes.
 func (t *Table[K, V]) Put(ctx Context, key K, value V) {
 	r := ctx.open()
 	if r == nil {
@@ -124,7 +137,8 @@ func (t *Table[K, V]) Delete(ctx Context, key K) {
 	}
 }
 
-// All gives the entries of this task's partition in key order, as of the start of the loop: what the loop itself puts or
+// All gives the entries of this task's partition (of every one where ReadsGlobal names the table) in key order, as of the start
+// of the loop: what the loop itself puts or
 // deletes does not appear in it. A fault ends the loop and cancels ctx.
 func (t *Table[K, V]) All(ctx Context) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {

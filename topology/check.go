@@ -23,6 +23,7 @@ func (t *Topology) check() (faults []error) {
 	}
 	faults = append(faults, t.checkStreams()...)
 	faults = append(faults, t.checkTables()...)
+	faults = append(faults, t.checkForeign()...)
 	faults = append(faults, t.checkInternal()...)
 	return append(faults, t.checkNames()...)
 }
@@ -91,6 +92,13 @@ func (t *Topology) checkNames() (faults []error) {
 		for _, s := range p.Emits {
 			if s.Internal {
 				take(s.Site, names.Internal(t.name, p.Name, s.Name, 1), "the internal stream "+s.Name)
+			}
+		}
+	}
+	for _, p := range t.processors {
+		for _, d := range foreign(p) {
+			if d.Topic {
+				take(d.Site, d.Name, "the stream "+d.Name) // a table may read the topic of a stream
 			}
 		}
 	}

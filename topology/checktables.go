@@ -14,6 +14,9 @@ func (t *Topology) checkTables() (faults []error) {
 	seen := map[string]owned{}
 	for _, p := range t.processors {
 		for _, own := range p.Owns {
+			if own.Topic {
+				continue // checkForeign says that it cannot be owned
+			}
 			first, again := seen[own.Name]
 			switch {
 			case !again:

@@ -49,6 +49,12 @@ func (t *Topology) describe(b *strings.Builder, p *decl.Processor) {
 		line(b, "owns", fmt.Sprintf("%s: %s to %s, changelog %s", own.Name, own.KeyFormat, own.ValueFormat,
 			number(names.Changelog(t.name, p.Name, own.Name, 1))))
 	}
+	for _, d := range p.Reads {
+		line(b, "reads", t.foreignLine(d)+", the same partition, a copy in each task")
+	}
+	for _, d := range p.Globals {
+		line(b, "reads", t.foreignLine(d)+", every partition, a copy on each worker")
+	}
 	for _, s := range p.Emits {
 		line(b, "emits", t.streamLine(p, s))
 	}
@@ -79,6 +85,15 @@ func (t *Topology) streamLine(p *decl.Processor, s *decl.Stream) string {
 		text += ", internal topic " + number(names.Internal(t.name, p.Name, s.Name, 1))
 	}
 	return text
+}
+
+// foreignLine says where the entries of a table come from that is read and not owned.
+func (t *Topology) foreignLine(d *decl.Table) string {
+	from := "of topic " + d.Name
+	if owner := t.Owner(d.Name); !d.Topic && owner != nil {
+		from = "of processor " + owner.Name
+	}
+	return fmt.Sprintf("%s: %s to %s, %s", d.Name, d.KeyFormat, d.ValueFormat, from)
 }
 
 func tombstones(in decl.Input) string {

@@ -10,7 +10,9 @@ import (
 
 // Fingerprint is what a processor's state depends on, as far as declarations tell: inputs in their order, internal streams,
 // tables, and the formats of all. It is text of one line for each, kept in the control topic with the edition it describes.
-// What handlers do is not in it; that is what Version is for.
+// What handlers do is not in it; that is what Version is for. Tables that are read and not owned are not in it either: their
+// owner may give them another format under a Version of its own, which must not refuse its readers, and what a reader made of
+// them is outside the proof anyway (S-29).
 type Fingerprint string
 
 // FingerprintOf is for the runtime.

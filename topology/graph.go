@@ -37,6 +37,9 @@ func (t *Topology) graph() *graph {
 		for _, own := range p.Owns {
 			g.arrows = append(g.arrows, arrow{this, g.node(tableNode, own.Name)})
 		}
+		for _, d := range foreign(p) {
+			g.arrows = append(g.arrows, arrow{g.node(tableNode, d.Name), this})
+		}
 		for _, s := range p.Emits {
 			g.arrows = append(g.arrows, arrow{this, g.stream(s.Name, s.Internal)})
 		}

@@ -12,8 +12,8 @@ const (
 	// OrderDependent: records pass an internal stream, whose order between several tasks a replay does not repeat. A difference
 	// may be order alone.
 	OrderDependent
-	// Open: the tables depend on what the log no longer has, as the older values of a compacted input. Compared, never called
-	// proof.
+	// Open: the tables depend on what the log no longer has: the older values of a compacted input, or what a table of others
+	// held at the time. Compared, never called proof.
 	Open
 	// Changed: another code version, other inputs or codecs. A comparison shows what the change did.
 	Changed
@@ -50,6 +50,9 @@ func (p Proof) Says() string {
 // ProofOf is for the runtime: what the declaration of p allows to prove. A log can only take away from it: compacted or cut
 // inputs make it Open, another code version Changed.
 func ProofOf(p *decl.Processor) Proof {
+	if len(p.Reads)+len(p.Globals) > 0 {
+		return Open
+	}
 	for _, in := range p.Inputs {
 		if in.Stream.Internal {
 			return OrderDependent

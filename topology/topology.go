@@ -58,7 +58,7 @@ func (t *Topology) Processor(name string) *decl.Processor {
 func (t *Topology) Owner(table string) *decl.Processor {
 	for _, p := range t.processors {
 		for _, own := range p.Owns {
-			if own.Name == table {
+			if own.Name == table && !own.Topic {
 				return p
 			}
 		}

@@ -73,8 +73,8 @@ type Processor struct {
 	Version string // "1" unless said
 	Inputs  []Input
 	Owns    []*Table
-	Reads   []*Table
-	Globals []*Table
+	Reads   []*Table // of others: the same partition (S-20)
+	Globals []*Table // of others: every partition (S-22)
 	Emits   []*Stream
 	StartAt Start
 	OnError ErrorPolicy

@@ -28,6 +28,12 @@ type Ops interface {
 	Emit(s *Stream, key, value []byte, timestamp int64, headers []commitlog.Header)
 }
 
+// Foreign is the optional part of Ops that hears of an entry which the table's codecs do not read. true: the entry belongs to
+// somebody else and counts as absent. false: it is a fault of the record.
+type Foreign interface {
+	Undecodable(t *Table, key []byte, err error) (absent bool)
+}
+
 // Meta describes the record in the handler. Timestamps are ms since 1970, -1 for none.
 type Meta struct {
 	Timestamp  int64

@@ -52,10 +52,10 @@ func (s Site) String() string {
 	return string(s)
 }
 
-// UndeclaredTable is the fault of a handler that used a table which its processor does not own. It names the place of the
+// UndeclaredTable is the fault of a handler that used a table which its processor does not name. It names the place of the
 // call and is permanent. Ops calls it on the fault path, from the handler's goroutine.
 func UndeclaredTable(processor string, t *Table) error {
-	return Permanentf("processor %s uses table %s (%s), which it does not declare: add Owns", processor, t.Name, UseSite())
+	return Permanentf("processor %s uses table %s (%s), which it does not declare: add Owns, Reads or ReadsGlobal", processor, t.Name, UseSite())
 }
 
 // UndeclaredStream is the same for Emit.
