@@ -19,6 +19,18 @@ import (
 func (e *Engine) Checkpoint(clean bool) error {
 	e.kept.Lock()
 	defer e.kept.Unlock()
+	began := e.Now()
+	err := e.checkpointed(clean)
+	if err != nil {
+		e.figures.failed.Add(1)
+		return err
+	}
+	e.figures.checkpoints.Add(e.Now().Sub(began))
+	return nil
+}
+
+// checkpointed is Checkpoint without its figures. kept is locked.
+func (e *Engine) checkpointed(clean bool) error {
 	s, parts, err := e.snapshot()
 	if err != nil {
 		return err

@@ -80,6 +80,8 @@ type Engine struct {
 		older, newer *meta.Snapshot
 	}
 
+	figures figures
+
 	full       atomic.Bool   // new work is refused
 	reserved   atomic.Bool   // the reserve is on disk
 	takenBack  atomic.Bool   // and nothing is queued that the full disk refused: ends of transactions may pass

@@ -231,7 +231,7 @@ func (e *Engine) recover(s *meta.Snapshot) error {
 
 // openLog opens the write-ahead log and redoes what is above the snapshot.
 func (e *Engine) openLog(s *meta.Snapshot, r *replay) (log *wal.Log, report wal.Report, redone int, err error) {
-	c := wal.Config{FS: e.c.FS, FileBytes: e.c.WALFileBytes, NoSync: e.c.NoSync, OnDurable: e.onDurable, OnFull: e.onFull}
+	c := wal.Config{FS: e.c.FS, Clock: e.c.Clock, FileBytes: e.c.WALFileBytes, NoSync: e.c.NoSync, OnDurable: e.onDurable, OnFull: e.onFull}
 	replay := func(lsn wal.LSN, kind byte, payload []byte) error {
 		if uint64(lsn) <= s.LSN {
 			return nil

@@ -198,6 +198,14 @@ func (m *Machine) Deadline() time.Time {
 	return m.deadline
 }
 
+// Began is when the open transaction began, zero while none is open. After a restart of the broker it counts from there.
+func (m *Machine) Began() time.Time {
+	if !m.Open {
+		return time.Time{}
+	}
+	return m.deadline.Add(-m.Timeout)
+}
+
 // Partitions are the partitions of the open transaction, in order of their handles.
 func (m *Machine) Partitions() []meta.Handle { return sortedHandles(m.partitions) }
 

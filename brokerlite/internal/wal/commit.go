@@ -3,6 +3,8 @@ package wal
 import (
 	"errors"
 	"syscall"
+
+	"github.com/millrun/millrun/internal/clock"
 )
 
 // run is the committer: the one goroutine that writes. While it syncs one round, the next group forms.
@@ -33,7 +35,7 @@ func (l *Log) commitNext() {
 func (l *Log) commit(g *group) {
 	err := l.disk.write(l, g)
 	if err == nil && !l.c.NoSync {
-		err = l.disk.sync()
+		err = l.sync()
 	}
 	switch {
 	case err == nil:
@@ -44,6 +46,22 @@ func (l *Log) commit(g *group) {
 		l.fail(err)
 	}
 }
+
+// sync makes what was written durable, and times it.
+func (l *Log) sync() error {
+	if l.c.Clock == nil {
+		return l.disk.sync()
+	}
+	began := l.c.Clock.Now()
+	err := l.disk.sync()
+	if err == nil {
+		l.syncs.Add(l.c.Clock.Now().Sub(began))
+	}
+	return err
+}
+
+// Syncs are the syncs that succeeded since Open, one for each round, and how long they took; empty without Config.Clock.
+func (l *Log) Syncs() clock.Spread { return l.syncs.Spread() }
 
 // take makes the forming group the one that is written, nil if it is empty or nothing may be written any more.
 func (l *Log) take() *group {

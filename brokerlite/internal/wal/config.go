@@ -3,6 +3,7 @@ package wal
 import (
 	"io"
 
+	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/vfs"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	// failed ones had done in memory and calls Resume later, not from here. Until Resume it is called again only if
 	// reserved records failed as well, because the spare file is used up. No lock of the log is held.
 	OnFull func(durable LSN, err error)
+	// Clock times the syncs. Nil: they are counted nowhere.
+	Clock clock.Clock
 	// Random gives the salts of files; default crypto/rand.Reader. Tests give a seeded one.
 	Random io.Reader
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/invariant"
 )
 
@@ -21,7 +22,8 @@ type Log struct {
 	stop    chan struct{}   // closed by Close
 	stopped chan struct{}   // closed by the committer
 
-	disk disk // the committer's own
+	disk  disk // the committer's own
+	syncs clock.Durations
 
 	mu struct {
 		sync.Mutex
