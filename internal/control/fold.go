@@ -55,10 +55,14 @@ type Result struct {
 // Complete tells whether all n tasks are in m.
 func complete[T any](m map[int32]T, n int32) bool { return int32(len(m)) >= n }
 
-// AllHeld, AllStopped and AllReady tell whether every task of the edition being replaced has got there.
-func (b *Build) AllHeld(partitions int32) bool    { return complete(b.Held, partitions) }
+// AllHeld tells whether every task of the edition being replaced has left off its public inputs.
+func (b *Build) AllHeld(partitions int32) bool { return complete(b.Held, partitions) }
+
+// AllStopped tells whether every task of the edition being replaced has stopped.
 func (b *Build) AllStopped(partitions int32) bool { return complete(b.Stopped, partitions) }
-func (b *Build) AllReady(partitions int32) bool   { return complete(b.Ready, partitions) }
+
+// AllReady tells whether every task of the new edition has been compared.
+func (b *Build) AllReady(partitions int32) bool { return complete(b.Ready, partitions) }
 
 // Differ counts the differing keys that the tasks reported.
 func (b *Build) Differ() (n int64) {
