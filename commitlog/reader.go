@@ -7,7 +7,7 @@ import (
 
 // ReaderConfig says how a Reader fetches. The zero value reads committed records with the defaults below.
 type ReaderConfig struct {
-	Isolation Isolation
+	Isolation Isolation // zero: ReadCommitted
 	// BufferBytes bounds what is fetched and not released; 0: 8 MiB. One answer for each partition may exceed it: a
 	// partition of which the reader and its user hold nothing is fetched all the same, so that whoever keeps batches of
 	// one partition until another has data does not wait for ever.
