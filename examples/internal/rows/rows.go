@@ -23,6 +23,14 @@ func Header(row int64) commitlog.Header {
 	return commitlog.Header{Key: HeaderKey, Value: strconv.AppendInt(nil, row, 10)}
 }
 
+// Parse reads what a handler's Context has under HeaderKey.
+func Parse(value []byte, ok bool) (int64, error) {
+	if !ok {
+		return 0, fmt.Errorf("the record has no header %q: not written by a loader", HeaderKey)
+	}
+	return strconv.ParseInt(string(value), 10, 64)
+}
+
 // Number reads the header. A record without it was written by somebody else, which is an error.
 func Number(r commitlog.Record) (int64, error) {
 	for _, h := range r.Headers {
