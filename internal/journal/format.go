@@ -5,13 +5,22 @@ import (
 	"fmt"
 )
 
-// version is the first byte of every value.
-const version = 1
+// The first byte of every value. A position with copies has a version of its own: a program that does not know them would go on
+// with less than the task had read.
+const (
+	version       = 1
+	versionCopies = 2
+)
 
 // AppendPosition appends the value of a position record: version, then commit, stream time, orders and the number of inputs
-// as varints, then each input as a length-prefixed name and its next offset.
+// as varints, then each input as a length-prefixed name and its next offset. Copies follow, if there are any, in the same way:
+// their number, then table, topic id and next offset of each.
 func AppendPosition(dst []byte, p *Position) []byte {
-	dst = append(dst, version)
+	if len(p.Copies) > 0 {
+		dst = append(dst, versionCopies)
+	} else {
+		dst = append(dst, version)
+	}
 	dst = binary.AppendVarint(dst, p.Commit)
 	dst = binary.AppendVarint(dst, p.StreamTime)
 	dst = binary.AppendVarint(dst, p.Orders)
@@ -20,16 +29,30 @@ func AppendPosition(dst []byte, p *Position) []byte {
 		dst = appendString(dst, in.Stream)
 		dst = binary.AppendVarint(dst, in.Next)
 	}
+	if len(p.Copies) == 0 {
+		return dst
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(p.Copies)))
+	for _, c := range p.Copies {
+		dst = appendString(dst, c.Table)
+		dst = append(dst, c.Topic[:]...)
+		dst = binary.AppendVarint(dst, c.Next)
+	}
 	return dst
 }
 
 // ParsePosition reads what AppendPosition wrote.
 func ParsePosition(b []byte) (Position, error) {
 	d := decoder{b: b, what: "position"}
-	d.version()
+	v := d.versionUpTo(versionCopies)
 	p := Position{Commit: d.varint(), StreamTime: d.varint(), Orders: d.varint()}
 	for range d.count(2) {
 		p.Inputs = append(p.Inputs, Input{Stream: d.string(), Next: d.varint()})
+	}
+	if v == versionCopies {
+		for range d.count(18) {
+			p.Copies = append(p.Copies, Copy{Table: d.string(), Topic: d.id(), Next: d.varint()})
+		}
 	}
 	return p, d.end()
 }
@@ -134,10 +157,25 @@ func (d *decoder) fail(format string, args ...any) {
 	}
 }
 
-func (d *decoder) version() {
-	if v := d.byte(); d.err == nil && v != version {
-		d.err = fmt.Errorf("%w: %s has version %d, this program reads %d", ErrVersion, d.what, v, version)
+func (d *decoder) version() { d.versionUpTo(version) }
+
+// versionUpTo reads a version that is at most newest.
+func (d *decoder) versionUpTo(newest byte) byte {
+	v := d.byte()
+	if d.err == nil && (v < version || v > newest) {
+		d.err = fmt.Errorf("%w: %s has version %d, this program reads %d", ErrVersion, d.what, v, newest)
 	}
+	return v
+}
+
+func (d *decoder) id() (id [16]byte) {
+	if d.err == nil && len(d.b)-d.at < len(id) {
+		d.fail("want %d more bytes, have %d", len(id), len(d.b)-d.at)
+	}
+	if d.err == nil {
+		d.at += copy(id[:], d.b[d.at:])
+	}
+	return id
 }
 
 func (d *decoder) byte() byte {

@@ -26,12 +26,21 @@ type Position struct {
 	StreamTime int64 // ms; the highest event time handled, -1 before the first
 	Orders     int64 // the number that the next order entry gets; a serving edition carries its predecessor's on
 	Inputs     []Input
+	Copies     []Copy // of tables of others; none where the processor reads none
 }
 
 // Input is the next offset of one input. Stream is the declared name, which for an internal stream is not the topic's.
 type Input struct {
 	Stream string
 	Next   int64
+}
+
+// Copy is how far the task had read a table of others (S-20): no later owner of the task may begin with less. Topic is the id of
+// the topic that the entries came from; another one is another table.
+type Copy struct {
+	Table string
+	Topic [16]byte
+	Next  int64
 }
 
 // Next returns the next offset of a stream, -1 if the position does not have it.

@@ -12,7 +12,9 @@ import (
 
 var (
 	position = Position{Commit: 7, StreamTime: 1_357_000_000_000, Orders: 3, Inputs: []Input{{"payments", 120}, {"refunds", 4}}}
-	order    = Order{Number: 12, Names: []string{"payments", "refunds"}, From: []int64{100, 4},
+	reading  = Position{Commit: 8, StreamTime: -1, Inputs: []Input{{"payments", 3}},
+		Copies: []Copy{{Table: "profiles", Topic: [16]byte{0xaa, 15: 0xbb}, Next: 200}}}
+	order = Order{Number: 12, Names: []string{"payments", "refunds"}, From: []int64{100, 4},
 		Runs:      []Run{{0, 103}, {1, 6}, {0, 120}},
 		Decisions: []Decision{{1, 5, DeadLettered, "no balance"}}}
 	parked = Parked{Stream: "payments", Record: commitlog.Position{Partition: commitlog.Partition{Topic: "payments", Index: 2}, Offset: 9},
@@ -26,6 +28,8 @@ func TestBytesAreWhatTheyWere(t *testing.T) {
 		want             Entry
 	}{
 		{"position", string(PositionKey(2)), "010e808886b8fe4e0602087061796d656e7473f001" + "07726566756e647308", Entry{Edition: 2, Position: &position}},
+		{"position with copies", string(PositionKey(3)), "021001000108" + "7061796d656e747306" + "010870726f66696c6573" +
+			"aa0000000000000000000000000000bb" + "9003", Entry{Edition: 3, Position: &reading}},
 		{"order", string(OrderKey(12)), "0102087061796d656e7473c80107726566756e6473080300060104002201010201" + "0a6e6f2062616c616e6365", Entry{Order: &order}},
 		{"parked", string(ParkedKey(1)), "01087061796d656e7473087061796d656e747304120a" + "0870616e69633a2078", Entry{Edition: 1, Parked: &parked}},
 	} {
@@ -77,12 +81,12 @@ func TestDamageIsAnError(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := rapid.SliceOfN(rapid.Byte(), 0, 64).Draw(t, "bytes")
 		if len(b) > 0 {
-			b[0] = version
+			b[0] = rapid.SampledFrom([]byte{version, versionCopies}).Draw(t, "version")
 		}
 		for _, key := range [][]byte{PositionKey(1), OrderKey(1), ParkedKey(1)} {
 			_, _ = Parse(key, b) // must return
 		}
-		for _, whole := range [][]byte{AppendPosition(nil, &position), AppendOrder(nil, &order), AppendParked(nil, &parked)} {
+		for _, whole := range [][]byte{AppendPosition(nil, &position), AppendPosition(nil, &reading), AppendOrder(nil, &order), AppendParked(nil, &parked)} {
 			short := whole[:rapid.IntRange(0, len(whole)-1).Draw(t, "cut")]
 			for _, key := range [][]byte{PositionKey(1), OrderKey(1), ParkedKey(1)} {
 				if e, err := Parse(key, short); err == nil && len(short) == len(whole)-1 && e.Position != nil {

@@ -61,6 +61,17 @@ func TaskDir(stateDir, app, processor string, edition int, partition int32) stri
 	return path.Join(EditionDir(stateDir, app, processor, edition), strconv.Itoa(int(partition)))
 }
 
+// CopyDir is the directory of a task's copy of a table that it reads, by the topic that the copy is of.
+func CopyDir(stateDir, app, processor string, edition int, partition int32, topic string) string {
+	return path.Join(TaskDir(stateDir, app, processor, edition, partition), "reads", topic)
+}
+
+// GlobalDir is the directory of a worker's copy of a table that its tasks read whole, by the topic that the copy is of. No
+// edition has it: their directories have a dot.
+func GlobalDir(stateDir, app, topic string) string {
+	return path.Join(AppDir(stateDir, app), "global", topic)
+}
+
 // Lock is the file whose lock one worker of an application holds.
 func Lock(stateDir, app string) string { return path.Join(AppDir(stateDir, app), "LOCK") }
 

@@ -19,6 +19,8 @@ func TestNamesAreWhatTheyWere(t *testing.T) {
 		{AppDir("data/state", "shop"), "data/state/shop"},
 		{EditionDir("data/state", "shop", "order-totals", 1), "data/state/shop/order-totals.e1"},
 		{TaskDir("data/state", "shop", "order-totals", 1, 3), "data/state/shop/order-totals.e1/3"},
+		{CopyDir("data/state", "shop", "order-totals", 1, 3, "profiles"), "data/state/shop/order-totals.e1/3/reads/profiles"},
+		{GlobalDir("data/state", "shop", "shop.bank.balances.e2"), "data/state/shop/global/shop.bank.balances.e2"},
 		{Lock("data/state", "shop"), "data/state/shop/LOCK"},
 	} {
 		if c.got != c.want {
