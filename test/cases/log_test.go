@@ -1,0 +1,75 @@
+package cases_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/millrun/millrun/commitlog"
+)
+
+// watchedLog holds up the first reader that has read a topic up to an offset, until its context ends.
+type watchedLog struct {
+	commitlog.Log
+	topic   string
+	at      int64
+	reached chan struct{} // closed when it is held up
+	once    sync.Once
+}
+
+func (l *watchedLog) OpenReader(ctx context.Context, c commitlog.ReaderConfig) (commitlog.Reader, error) {
+	r, err := l.Log.OpenReader(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &watchedReader{r, l}, nil
+}
+
+type watchedReader struct {
+	commitlog.Reader
+	log *watchedLog
+}
+
+func (r *watchedReader) Poll(ctx context.Context, wait time.Duration) (*commitlog.Batch, error) {
+	b, err := r.Reader.Poll(ctx, wait)
+	if err == nil && b != nil && b.Partition.Topic == r.log.topic && b.Next >= r.log.at {
+		r.log.once.Do(func() {
+			close(r.log.reached)
+			<-ctx.Done()
+		})
+	}
+	return b, err
+}
+
+// awaitWritten waits until a partition holds n records, decided or not.
+func (b *bench) awaitWritten(p commitlog.Partition, n int64) {
+	b.t.Helper()
+	r, err := b.log.OpenReader(b.context(), commitlog.ReaderConfig{Isolation: commitlog.ReadUncommitted})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer r.Close()
+	r.Seek(p, 0)
+	for next := int64(0); next < n; {
+		batch, err := r.Poll(b.context(), time.Second)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if batch != nil {
+			next = batch.Next
+			batch.Release()
+		}
+	}
+}
+
+// transactor opens a producer of transactions whose batches hold one record each.
+func (b *bench) transactor(t testing.TB, id string) commitlog.Transactor {
+	t.Helper()
+	tx, err := b.log.OpenTransactor(b.context(), commitlog.TransactorConfig{ID: id, BatchBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Close() })
+	return tx
+}
