@@ -12,16 +12,17 @@ import (
 // the last may finish. So it does not matter how fast the machine is. A child that is to be killed gets only a part of the
 // rows, so that it cannot be done before the signal arrives.
 func (d *demo) killAndRecover(ctx context.Context) (kills int, err error) {
-	m := newMeter(d.err, d.clock, "counting", flights.Records)
+	m := newMeter(d.err, d.clock, "counting", d.story.rows)
 	for ; kills < d.kills; kills++ {
-		target := int64(flights.Records * (kills + 1) / (d.kills + 1))
-		until := int(target) + flights.Records/(2*(d.kills+1))
+		parts := int64(d.kills + 1)
+		target := max(1, d.story.rows*int64(kills+1)/parts)
+		until := target + d.story.rows/(2*parts)
 		if err := d.killAt(ctx, m, target, until); err != nil {
 			return kills, err
 		}
 		m.note("killed the child (SIGKILL) with %s rows counted; starting it again", thousands(m.done))
 	}
-	v, err := startVictim(d.dir, 0)
+	v, err := startVictim(d.dir, d.source, 0)
 	if err != nil {
 		return kills, err
 	}
@@ -37,8 +38,8 @@ func (d *demo) killAndRecover(ctx context.Context) (kills int, err error) {
 }
 
 // killAt kills a child as soon as it reports target rows handled.
-func (d *demo) killAt(ctx context.Context, m *meter, target int64, until int) error {
-	v, err := startVictim(d.dir, until)
+func (d *demo) killAt(ctx context.Context, m *meter, target, until int64) error {
+	v, err := startVictim(d.dir, d.source, until)
 	if err != nil {
 		return err
 	}

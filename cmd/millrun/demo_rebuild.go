@@ -15,7 +15,7 @@ import (
 // rebuild replays the log from offset zero into the next edition and compares it with the one that serves; then it asks the
 // views again, which answer from the new edition by then.
 func (d *demo) rebuild(ctx context.Context, log commitlog.Log) ([]flights.Check, error) {
-	w, err := worker.New(flights.App, log, worker.Config{StateDir: filepath.Join(d.dir, "state")})
+	w, err := worker.New(d.story.app, log, worker.Config{StateDir: filepath.Join(d.dir, "state")})
 	if err != nil {
 		return nil, err
 	}
@@ -36,24 +36,24 @@ func (d *demo) replay(ctx context.Context, log commitlog.Log, w *worker.Worker) 
 	if err := w.Settled(ctx); err != nil {
 		return nil, err
 	}
-	editions, err := edition.Open(ctx, flights.App, log, flights.ProcessorName)
+	editions, err := edition.Open(ctx, d.story.app, log, d.story.processor)
 	if err != nil {
 		return nil, err
 	}
-	m := newMeter(d.err, d.clock, "replaying", flights.Records)
+	m := newMeter(d.err, d.clock, "replaying", d.story.rows)
 	result, err := editions.Rebuild(ctx, edition.RebuildConfig{Progress: func(p edition.Progress) { m.update(p.Records) }})
 	if err := errors.Join(err, editions.Close()); err != nil {
 		return nil, err
 	}
-	m.update(flights.Records)
+	m.update(d.story.rows)
 	m.finish()
 	fmt.Fprintf(d.err, "%s\n", result)
-	tables, err := flights.Read(ctx, log)
+	checks, err := d.story.answers(ctx, log)
 	if err != nil {
 		return nil, err
 	}
 	disagree := int64(0)
-	for _, c := range tables.Checks() {
+	for _, c := range checks {
 		if !c.OK {
 			disagree++
 		}

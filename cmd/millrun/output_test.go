@@ -16,7 +16,7 @@ func TestNumbersAreGroupedByThousands(t *testing.T) {
 }
 
 func TestTheReportIsATableOfChecks(t *testing.T) {
-	r := newReport(2, 2, []flights.Check{
+	r := newReport(336_776, 2, 2, []flights.Check{
 		flights.NewCheck("flights", int64(336_776), int64(336_776)),
 		flights.NewCheck("busiest", "EWR 2013-04-15", "JFK 2013-01-01"),
 	})
@@ -38,7 +38,7 @@ busiest | EWR 2013-04-15 | JFK 2013-01-01 | NO
 }
 
 func TestTheReportIsOneObject(t *testing.T) {
-	r := newReport(2, 2, []flights.Check{flights.NewCheck("flights", int64(3), int64(3))})
+	r := newReport(336_776, 2, 2, []flights.Check{flights.NewCheck("flights", int64(3), int64(3))})
 	var out strings.Builder
 	if err := r.write(&out, formatJSON); err != nil {
 		t.Fatal(err)

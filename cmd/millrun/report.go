@@ -17,8 +17,8 @@ type report struct {
 	Checks  []flights.Check `json:"checks"`
 }
 
-func newReport(kills int, seconds float64, checks []flights.Check) *report {
-	return &report{Records: flights.Records, Kills: kills, Seconds: seconds, Rate: flights.Records / seconds, Checks: checks}
+func newReport(records int64, kills int, seconds float64, checks []flights.Check) *report {
+	return &report{Records: records, Kills: kills, Seconds: seconds, Rate: float64(records) / seconds, Checks: checks}
 }
 
 var errDisagrees = errors.New("an answer is not the expected one")

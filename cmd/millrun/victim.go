@@ -28,12 +28,12 @@ type victim struct {
 }
 
 // startVictim starts a child on dir that loads rows up to until (0: all). Whoever calls it must call kill or wait.
-func startVictim(dir string, until int) (*victim, error) {
+func startVictim(dir string, from source, until int64) (*victim, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program to start it again: %w", err)
 	}
-	v := &victim{cmd: exec.Command(self, demoWorkName, "--dir", dir, "--until", strconv.Itoa(until)), errors: &tail{}}
+	v := &victim{cmd: exec.Command(self, append([]string{demoWorkName, "--dir", dir, "--until", strconv.FormatInt(until, 10)}, from.args()...)...), errors: &tail{}}
 	v.cmd.Stderr = v.errors
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {

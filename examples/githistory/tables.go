@@ -1,7 +1,10 @@
 package githistory
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/examples/internal/rows"
@@ -47,6 +50,13 @@ func Fold(ctx context.Context, repo, head string) (Tables, error) {
 		}
 	}
 	return t, nil
+}
+
+// Busiest gives the n authors with the most commits, the first in order among equals.
+func (t Tables) Busiest(n int) []string {
+	authors := slices.Sorted(maps.Keys(t.Authors))
+	slices.SortStableFunc(authors, func(a, b string) int { return cmp.Compare(t.Authors[b].Commits, t.Authors[a].Commits) })
+	return authors[:min(n, len(authors))]
 }
 
 // differing counts the keys that two tables have not in common, or with another value.
