@@ -109,7 +109,8 @@ func openStopped(fs *vfs.FS, dir string) (*engine.Stopped, func() error, error) 
 	return s, lock.Close, nil
 }
 
-func inspectTopic(fs vfs.FS, s *engine.Stopped, t *meta.Topic, visit func(InspectedBatch) error) (InspectedTopic, error) {
+// describeTopic says what metadata and write-ahead log know of a topic.
+func describeTopic(s *engine.Stopped, t *meta.Topic) InspectedTopic {
 	out := InspectedTopic{Name: t.Name, ID: hex.EncodeToString(t.ID[:])}
 	for _, o := range t.Settings {
 		if out.Config == nil {
@@ -119,8 +120,16 @@ func inspectTopic(fs vfs.FS, s *engine.Stopped, t *meta.Topic, visit func(Inspec
 	}
 	for i, h := range t.Partitions {
 		m := s.Partitions[h]
-		p := InspectedPartition{Index: int32(i), Dir: s.PartitionDir(h), LeaderEpoch: m.Epoch, Start: m.Saved.LogStart,
-			Next: m.Next, Redo: m.Redo}
+		out.Partitions = append(out.Partitions, InspectedPartition{Index: int32(i), Dir: s.PartitionDir(h), LeaderEpoch: m.Epoch,
+			Start: m.Saved.LogStart, Next: m.Next, Redo: m.Redo})
+	}
+	return out
+}
+
+func inspectTopic(fs vfs.FS, s *engine.Stopped, t *meta.Topic, visit func(InspectedBatch) error) (InspectedTopic, error) {
+	out := describeTopic(s, t)
+	for i := range out.Partitions {
+		p := &out.Partitions[i]
 		sum, err := seglog.Walk(fs, p.Dir, func(b seglog.BatchAt) error {
 			if visit == nil {
 				return nil
@@ -128,8 +137,8 @@ func inspectTopic(fs vfs.FS, s *engine.Stopped, t *meta.Topic, visit func(Inspec
 			return visit(inspectBatch(t.Name, p.Index, b))
 		})
 		p.Segments, p.Batches, p.Records, p.Bytes = sum.Segments, sum.Batches, sum.Records, sum.Bytes
-		out.Partitions = append(out.Partitions, p)
-		if err != nil && !neverWritten(err, m) {
+		if err != nil && !neverWritten(err, s.Partitions[t.Partitions[i]]) {
+			out.Partitions = out.Partitions[:i+1]
 			return out, fmt.Errorf("%s/%d: %w", t.Name, i, err)
 		}
 	}

@@ -22,7 +22,8 @@ func (f Finding) String() string { return f.File + ": " + f.What }
 // that is open is an error that wraps vfs.ErrLocked.
 func Check(files vfs.FS, dir string) ([]Finding, error) {
 	var found []Finding
-	err := inspect(files, dir, func(file, what string) { found = append(found, Finding{file, what}) }, nil)
+	in := inspection{wrong: func(file, what string) { found = append(found, Finding{file, what}) }}
+	err := in.run(files, dir)
 	return found, err
 }
 
@@ -31,23 +32,49 @@ func Check(files vfs.FS, dir string) ([]Finding, error) {
 // begins with "wrong".
 func Dump(w io.Writer, files vfs.FS, dir string) error {
 	out := &lines{w: w}
-	err := inspect(files, dir, func(file, what string) { out.line("wrong %s: %s", file, what) }, out)
+	in := inspection{
+		wrong: func(file, what string) { out.line("wrong %s: %s", file, what) },
+		head: func(b *barrier) {
+			out.line("cluster %q journal %x changelogs %x", b.identity.ClusterID, b.identity.Journal, b.identity.Changelogs)
+			out.line("tables %q", b.tables)
+			out.line("barrier batch %d %s", b.inner.batch, b.inner.mark)
+		},
+		newest: func(in *inner) { out.line("newest batch %d %s", in.batch, in.mark) },
+		entry: func(e StoredEntry) bool {
+			if e.Schema != "" {
+				out.line("%s %q %q schema %q", e.Table, e.Sorted, e.Value, e.Schema)
+			} else {
+				out.line("%s %q %q", e.Table, e.Sorted, e.Value)
+			}
+			return true
+		},
+	}
+	err := in.run(files, dir)
 	return errors.Join(err, out.err)
 }
 
-// lines writes lines and keeps the first fault. A nil lines writes nothing.
+// lines writes lines and keeps the first fault.
 type lines struct {
 	w   io.Writer
 	err error
 }
 
 func (l *lines) line(format string, args ...any) {
-	if l != nil && l.err == nil {
+	if l.err == nil {
 		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
 	}
 }
 
-func inspect(files vfs.FS, dir string, wrong func(file, what string), out *lines) error {
+// inspection is a walk over a store that nobody has open. All but wrong may be nil.
+type inspection struct {
+	wrong    func(file, what string)
+	head     func(*barrier)
+	newest   func(*inner)
+	entry    func(StoredEntry) (more bool)
+	contents Contents
+}
+
+func (in *inspection) run(files vfs.FS, dir string) error {
 	if _, err := files.Stat(dir); err != nil {
 		return fmt.Errorf("state: check %s: %w", dir, err)
 	}
@@ -59,15 +86,17 @@ func inspect(files vfs.FS, dir string, wrong func(file, what string), out *lines
 	live := path.Join(dir, liveDir)
 	note, err := readFile(files, path.Join(live, suspectFile))
 	if err == nil {
-		wrong(path.Join(live, suspectFile), "damage was found while the store was in use: "+string(note))
+		in.wrong(path.Join(live, suspectFile), "damage was found while the store was in use: "+string(note))
 	}
 	b, err := readBarrier(files, live)
 	if err != nil {
-		wrong(path.Join(live, barrierFile), err.Error())
+		in.wrong(path.Join(live, barrierFile), err.Error())
 	} else {
-		out.line("cluster %q journal %x changelogs %x", b.identity.ClusterID, b.identity.Journal, b.identity.Changelogs)
-		out.line("tables %q", b.tables)
-		out.line("barrier batch %d %s", b.inner.batch, showMark(b.inner.mark))
+		in.contents.Identity, in.contents.Tables = b.identity, b.tables
+		in.contents.Barrier, in.contents.BarrierBatch = b.inner.mark, b.inner.batch
+		if in.head != nil {
+			in.head(&b)
+		}
 	}
 	c := Config{FS: files}.withDefaults()
 	back, err := openLevel(&c, live, false, true)
@@ -75,63 +104,62 @@ func inspect(files vfs.FS, dir string, wrong func(file, what string), out *lines
 	case err != nil && b.inner.batch == 0 && errors.Is(err, errDamaged):
 		return nil // LevelDB comes after the first barrier file; a crash between leaves this
 	case errors.Is(err, errDamaged):
-		wrong(live, err.Error())
+		in.wrong(live, err.Error())
 		return nil
 	case err != nil:
 		return fmt.Errorf("state: check %s: %w", dir, err)
 	}
-	inspectEntries(back, live, &b, wrong, out)
+	in.entries(back, live, &b)
 	return back.close()
 }
 
-// inspectEntries walks all of LevelDB.
-func inspectEntries(back backend, live string, b *barrier, wrong func(file, what string), out *lines) {
-	in, err := readInner(back)
+// entries walks all of LevelDB.
+func (in *inspection) entries(back backend, live string, b *barrier) {
+	newest, err := readInner(back)
 	switch {
 	case err != nil:
-		wrong(live, err.Error())
-	case in.batch < b.inner.batch:
-		wrong(live, fmt.Sprintf("the newest batch is %d, the barrier had %d", in.batch, b.inner.batch))
+		in.wrong(live, err.Error())
+	case newest.batch < b.inner.batch:
+		in.wrong(live, fmt.Sprintf("the newest batch is %d, the barrier had %d", newest.batch, b.inner.batch))
 	default:
-		out.line("newest batch %d %s", in.batch, showMark(in.mark))
+		in.contents.Newest, in.contents.NewestBatch = newest.mark, newest.batch
+		if in.newest != nil {
+			in.newest(&newest)
+		}
 	}
 	c, err := back.scan(nil, nil)
 	if err != nil {
-		wrong(live, err.Error())
+		in.wrong(live, err.Error())
 		return
 	}
 	for c.next() {
-		if string(c.key()) != string(markKey) {
-			inspectEntry(c.key(), c.value(), live, b.tables, wrong, out)
+		if string(c.key()) != string(markKey) && !in.one(c.key(), c.value(), live, b.tables) {
+			break
 		}
 	}
 	if err := c.close(); err != nil {
-		wrong(live, err.Error())
+		in.wrong(live, err.Error())
 	}
 }
 
-func inspectEntry(key, stored []byte, live string, tables []string, wrong func(file, what string), out *lines) {
+// one looks at one pair of LevelDB; false: it was enough.
+func (in *inspection) one(key, stored []byte, live string, tables []string) (more bool) {
 	if len(key) < prefixBytes || key[0] != tablePrefix {
-		wrong(live, fmt.Sprintf("key %q: want %02x and the number of a table", key, tablePrefix))
-		return
+		in.wrong(live, fmt.Sprintf("key %q: want %02x and the number of a table", key, tablePrefix))
+		return true
 	}
 	table := int(key[1])<<8 | int(key[2])
 	if table >= len(tables) {
-		wrong(live, fmt.Sprintf("key %q: it is of table %d, and there are %d", key, table, len(tables)))
-		return
+		in.wrong(live, fmt.Sprintf("key %q: it is of table %d, and there are %d", key, table, len(tables)))
+		return true
 	}
 	name, value, err := cutEntry(stored)
 	if err != nil {
-		wrong(live, fmt.Sprintf("key %q of table %s: %v", key[prefixBytes:], tables[table], err))
-		return
+		in.wrong(live, fmt.Sprintf("key %q of table %s: %v", key[prefixBytes:], tables[table], err))
+		return true
 	}
-	if name != nil {
-		out.line("%s %q %q schema %q", tables[table], key[prefixBytes:], value, name)
-		return
+	if in.entry == nil {
+		return true
 	}
-	out.line("%s %q %q", tables[table], key[prefixBytes:], value)
-}
-
-func showMark(m Mark) string {
-	return fmt.Sprintf("commit %d time %d journal %d/%d changelogs %v position %x", m.Commit, m.Time, m.Journal.Next, m.Journal.Epoch, m.Changelogs, m.Position)
+	return in.entry(StoredEntry{Table: tables[table], Sorted: key[prefixBytes:], Schema: string(name), Value: value})
 }
