@@ -38,6 +38,7 @@ func (u *unit) controlMoved(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	u.tellSources()
 	p := st.Processor(u.decl.Name)
 	switch {
 	case p.Serving != u.serving.number:

@@ -14,8 +14,8 @@ import (
 // Config says how a Worker runs. The zero value runs every processor with the defaults, but a StateDir is needed as soon as
 // one of them has tables. It is read once, by New.
 type Config struct {
-	// StateDir holds the tables of this worker, below a directory per application. One process at a time owns it. "" is an error
-	// if a processor has tables.
+	// StateDir holds the tables of this worker, and its copies of tables that it reads, below a directory per application. One
+	// process at a time owns it. "" is an error if a processor has tables or reads some.
 	StateDir string
 	// Partitions is the width of missing public inputs and outputs, which are then created with it; that number is for ever.
 	// 0: a missing topic is an error.

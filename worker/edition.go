@@ -33,6 +33,7 @@ type edition struct {
 	partitioner     commitlog.Partitioner
 	inputs          []input // part.Index is filled in by each task
 	tables          []ownTable
+	globals         []*global
 	outputs         []output
 	letters         output
 	identity        state.Identity

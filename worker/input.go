@@ -56,8 +56,9 @@ func (t *task) fetch() error {
 	}
 	in := t.inputOf(b.Partition)
 	if in == nil {
+		err := t.followForeign(b)
 		b.Release()
-		return nil
+		return err
 	}
 	in.high = max(b.High, b.Next)
 	in.read = b.Next
@@ -132,7 +133,7 @@ func (t *task) fetchFault(err error) error {
 	}
 	in := t.inputOf(pe.Partition)
 	if in == nil {
-		return nil
+		return t.foreignFault(pe.Partition, err)
 	}
 	if errors.Is(err, commitlog.ErrOutOfRange) {
 		return t.outOfRange(in, err)

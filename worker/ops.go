@@ -22,14 +22,13 @@ func (t *task) table(d *decl.Table) int {
 	return t.tableByName(d)
 }
 
-// tableByName serves handles that are copies of the declared one, and refuses those that were not declared.
+// tableByName serves handles that are copies of the declared one. -1: the processor does not own the table.
 func (t *task) tableByName(d *decl.Table) int {
 	for i, own := range t.ed.tables {
 		if own.decl.Name == d.Name && own.decl.Topic == d.Topic {
 			return i
 		}
 	}
-	t.run.Fault(decl.UndeclaredTable(t.ed.decl.Name, d))
 	return -1
 }
 
@@ -53,7 +52,10 @@ func (t *task) mine(d *decl.Table, key []byte) bool {
 // Get implements decl.Ops.
 func (t *task) Get(d *decl.Table, key []byte) ([]byte, bool) {
 	i := t.table(d)
-	if i < 0 || t.run.Faulted() != nil || !t.mine(d, key) {
+	if i < 0 {
+		return t.getForeign(d, key)
+	}
+	if t.run.Faulted() != nil || !t.mine(d, key) {
 		return nil, false
 	}
 	v, ok, err := t.cache.Get(i, key)
@@ -67,7 +69,11 @@ func (t *task) Get(d *decl.Table, key []byte) ([]byte, bool) {
 // Put implements decl.Ops.
 func (t *task) Put(d *decl.Table, key, value []byte) {
 	i := t.table(d)
-	if i < 0 || t.run.Faulted() != nil || !t.mine(d, key) {
+	if i < 0 {
+		t.notOurs(d, "Put")
+		return
+	}
+	if t.run.Faulted() != nil || !t.mine(d, key) {
 		return
 	}
 	size := recordSize(key, value, nil)
@@ -85,7 +91,11 @@ func (t *task) Put(d *decl.Table, key, value []byte) {
 // Delete implements decl.Ops.
 func (t *task) Delete(d *decl.Table, key []byte) {
 	i := t.table(d)
-	if i < 0 || t.run.Faulted() != nil || !t.mine(d, key) {
+	if i < 0 {
+		t.notOurs(d, "Delete")
+		return
+	}
+	if t.run.Faulted() != nil || !t.mine(d, key) {
 		return
 	}
 	t.cache.Delete(i, key)
@@ -94,7 +104,11 @@ func (t *task) Delete(d *decl.Table, key []byte) {
 // Scan implements decl.Ops.
 func (t *task) Scan(d *decl.Table, from, to []byte, yield func(key, value []byte) bool) {
 	i := t.table(d)
-	if i < 0 || t.run.Faulted() != nil {
+	if i < 0 {
+		t.scanForeign(d, from, to, yield)
+		return
+	}
+	if t.run.Faulted() != nil {
 		return
 	}
 	if err := t.cache.Scan(i, from, to, yield); err != nil {

@@ -98,6 +98,9 @@ func (t *task) takeOver() error {
 	if err != nil {
 		return err
 	}
+	if err := t.openForeign(st, pos); err != nil {
+		return err
+	}
 	if err := t.place(pos, stable); err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 var ErrStopped = errors.New("worker: a task has stopped")
 
 // Settled returns when everything that the inputs of this worker's processors held at the call, and everything these records
-// caused in internal streams and in topics that one processor writes and another one reads, is handled and committed. It
-// asks for early commits. Where records keep coming in, what they cause is waited for too, as long as ctx lasts. When a task
+// caused in internal streams and in topics that one processor writes and another one reads, is handled and committed, and when
+// the copies of tables that are read and not owned hold what was committed to them. It asks for early commits. Where records keep coming in, what they cause is waited for too, as long as ctx lasts. When a task
 // stands at a record, the others are waited for and the error then wraps ErrStopped and says where. A Run that has ended ends
 // the wait with its error.
 func (w *Worker) Settled(ctx context.Context) error {
@@ -32,7 +32,7 @@ func (w *Worker) Settled(ctx context.Context) error {
 			return err
 		}
 		if !targets.raise(next) {
-			return nil
+			return w.copiesSettled(ctx)
 		}
 	}
 }

@@ -32,6 +32,8 @@ type Status struct {
 	LastCommit  time.Duration // how long the newest one took
 	Buffered    int64         // bytes of uncommitted effects, as far as tasks have reported
 	MovedAside  int64         // stores that could not be trusted and were built anew
+	Unreadable  int64         // entries in tables of others that counted as absent, because the codecs do not read them
+	Globals     []CopyStatus  // copies of tables that are read whole, by table and topic
 	HungHandler int64         // handlers that never returned
 	CommitEvery time.Duration // in force
 	BufferBytes int64         // in force
@@ -51,6 +53,7 @@ type TaskStatus struct {
 	Edition   int
 	Phase     Phase
 	Inputs    []InputStatus
+	Reads     []CopyStatus // copies of tables that are read by partition
 	Commits   int64
 	Records   int64 // handled since the task started
 	Skipped   int64
@@ -95,6 +98,12 @@ func (w *Worker) Status() Status {
 	w.commit.Lock()
 	s.Commits, s.LastCommit = w.commit.count, w.commit.last
 	w.commit.Unlock()
+	s.Unreadable = w.unreadable.entries.Load()
+	for _, g := range w.allGlobals() {
+		if m := g.current.Load(); m != nil {
+			s.Globals = append(s.Globals, m.status())
+		}
+	}
 	tasks := w.allTasks()
 	for _, u := range w.units {
 		p := ProcessorStatus{Name: u.decl.Name}
@@ -123,6 +132,9 @@ func (t *task) status() TaskStatus {
 	defer s.Unlock()
 	out := TaskStatus{Partition: t.partition, Edition: t.ed.number, Phase: s.phase, Commits: s.commits, Records: s.records,
 		Skipped: s.skipped, Letters: s.letters, Fenced: s.fenced, Foreign: s.foreign, Lost: s.lost, Restored: s.restored, ToRestore: s.toRestore}
+	for _, m := range s.copies {
+		out.Reads = append(out.Reads, m.status())
+	}
 	for _, in := range t.ed.inputs {
 		name := in.stream.Name
 		out.Inputs = append(out.Inputs, InputStatus{name, s.committed[name], max(s.ends[name], s.committed[name])})

@@ -37,14 +37,15 @@ type task struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the task's goroutine is gone and its store closed
 
-	reader commitlog.Reader
-	store  *state.Store
-	cache  *state.Cache
-	out    outbox
-	run    decl.Run
-	inputs []*input
-	order  recorder
-	follow *follower // nil: takes inputs by timestamp
+	reader  commitlog.Reader
+	store   *state.Store
+	cache   *state.Cache
+	out     outbox
+	run     decl.Run
+	inputs  []*input
+	foreign []*foreign // tables of others, in the order of the declaration
+	order   recorder
+	follow  *follower // nil: takes inputs by timestamp
 
 	// Position of what is handled; the committed one is in shared.
 	mark       state.Mark // what the store holds; the lane's while a commit is under way
@@ -96,6 +97,7 @@ type task struct {
 		lost      int64
 		stopped   bool         // has committed a Stopped event of the switch under way
 		store     *state.Store // nil until it is open; safe for concurrent use, refuses once closed
+		copies    []*mirror    // of tables of others; their offsets and stores are for all
 	}
 	inBarrier atomic.Bool
 	counts    counters // owned by the task, published with each freeze
@@ -224,6 +226,7 @@ func (t *task) finish(err error) {
 			err = fmt.Errorf("%s: close tables: %w", t.name(), cerr)
 		}
 	}
+	err = firstError(err, t.closeForeign(clean))
 	t.ed.unit.worker.budget.add(-t.reported)
 	t.reported = 0
 	t.setPhase(Stopped)
@@ -338,6 +341,10 @@ func (t *task) attend() (end bool, err error) {
 			t.park(nil, nil, m.err)
 		case msgContinue:
 			t.unpark()
+		case msgSources:
+			if err := t.sourcesMoved(); err != nil {
+				return true, err
+			}
 		case msgFail:
 			return true, m.err
 		}
@@ -385,7 +392,7 @@ func (t *task) answerFreeze() {
 }
 
 func (t *task) position() journal.Position {
-	p := journal.Position{Commit: t.commit, StreamTime: t.streamTime, Orders: t.orders}
+	p := journal.Position{Commit: t.commit, StreamTime: t.streamTime, Orders: t.orders, Copies: t.copies()}
 	for _, in := range t.inputs {
 		p.Inputs = append(p.Inputs, journal.Input{Stream: in.stream.Name, Next: in.next})
 	}

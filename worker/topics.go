@@ -48,7 +48,7 @@ func (u *unit) prepareTopics(ctx context.Context) error {
 	for _, s := range u.decl.Emits {
 		public(s, "output")
 	}
-	if len(faults) > 0 {
+	if faults = append(faults, u.prepareForeign(ctx)...); len(faults) > 0 {
 		return errors.Join(faults...)
 	}
 	return u.checkWidth(ctx)
@@ -75,7 +75,7 @@ func (u *unit) checkWidth(ctx context.Context) error {
 		}
 	}
 	u.partitions = width
-	return errors.Join(faults...)
+	return errors.Join(append(faults, u.checkReads(ctx, first, width)...)...)
 }
 
 // prepare makes what belongs to an edition and learns what its tasks need to know.
@@ -126,7 +126,8 @@ func (e *edition) prepare(ctx context.Context, partitions int32) error {
 			return err
 		}
 	}
-	tasks := int64(max(1, partitions))
+	e.globals = w.startGlobals(e.decl.Globals)
+	tasks := int64(max(1, partitions)) * int64(1+len(e.decl.Reads)) // a copy counts as a task: it is a store too
 	e.writeBuffer = min(max(w.config.StateMemory/(5*tasks), 64<<10), 16<<20)
 	e.cacheBytes = max(w.config.StateMemory/(4*tasks), 256<<10)
 	return nil

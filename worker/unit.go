@@ -183,6 +183,10 @@ func (u *unit) create(ctx context.Context) error {
 	if u.decl.StartAt == decl.End {
 		at = commitlog.End
 	}
+	// Whoever reads that the edition exists finds its changelogs.
+	if err := newEdition(u, 1, false).prepare(ctx, u.partitions); err != nil {
+		return err
+	}
 	base := map[string][]int64{}
 	ids, err := u.topicIDs(ctx)
 	if err != nil {

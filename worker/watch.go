@@ -118,6 +118,9 @@ func (t *task) giveUpTask() {
 			t.log.Warn("close tables of a task that hangs", "error", err)
 		}
 	}
+	if err := t.closeForeign(false); err != nil {
+		t.log.Warn("close tables of a task that hangs", "error", err)
+	}
 	t.setPhase(Stopped)
 }
 

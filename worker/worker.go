@@ -37,6 +37,9 @@ type Worker struct {
 	// settling counts the calls of Settled under way: while there are any, tasks that run out of records ask for a commit.
 	settling atomic.Int64
 
+	globals    globals
+	unreadable unreadable
+
 	started atomic.Bool
 	commit  struct {
 		sync.Mutex
@@ -74,6 +77,7 @@ func New(app *topology.Topology, log commitlog.Log, cfg Config) (*Worker, error)
 	faults = append(faults, cfg.validate())
 	w := &Worker{app: app, logc: log, config: cfg}
 	w.hard, w.kill = context.WithCancel(context.Background())
+	w.globals.ctx, w.globals.cancel = context.WithCancel(w.hard)
 	w.mu.news, w.mu.tasks = make(chan struct{}), map[*task]bool{}
 	w.budget.limit = cfg.BufferBytes
 	if app != nil {
@@ -97,7 +101,7 @@ func (w *Worker) choose() error {
 		if w.config.Only != nil && !slices.Contains(w.config.Only, p.Name) {
 			continue
 		}
-		if len(p.Owns) > 0 && w.config.StateDir == "" {
+		if len(p.Owns)+len(p.Reads)+len(p.Globals) > 0 && w.config.StateDir == "" {
 			faults = append(faults, fmt.Errorf("worker: Config.StateDir is empty, and processor %s has tables", p.Name))
 		}
 		w.units = append(w.units, newUnit(w, p))
@@ -156,6 +160,7 @@ func (w *Worker) runUnits(ctx context.Context) error {
 	}
 	stopDog()
 	watch.Wait()
+	w.stopGlobals()
 	return errors.Join(faults...)
 }
 
