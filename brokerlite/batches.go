@@ -55,7 +55,7 @@ func Batches(fs vfs.FS, dir, topic string, index int32, visit func(b InspectedBa
 		return w.stop
 	}
 	if err != nil {
-		return fmt.Errorf("brokerlite: read %s/%d in %s: %w", topic, index, dir, err)
+		return fmt.Errorf("brokerlite: read %s/%d in %s: %w", topic, index, dir, marked(err))
 	}
 	return nil
 }
@@ -68,9 +68,9 @@ func openReadable(fs *vfs.FS, dir string) (*engine.Stopped, func() error, error)
 	}
 	switch {
 	case s.Snapshot == nil:
-		err = fmt.Errorf("brokerlite: %s: no snapshot can be read: %w", dir, errors.Join(s.Damaged...))
+		err = fmt.Errorf("brokerlite: %s: no snapshot can be read: %w", dir, marked(errors.Join(s.Damaged...)))
 	case s.LogFault != nil:
-		err = fmt.Errorf("brokerlite: %s: %w", dir, s.LogFault)
+		err = fmt.Errorf("brokerlite: %s: %w", dir, marked(s.LogFault))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, done())
@@ -105,7 +105,8 @@ func (w *batchWalk) give(b seglog.BatchAt) error {
 
 // segments gives what the checkpoint covers. What lies behind it counts only if the write-ahead log has it.
 func (w *batchWalk) segments() error {
-	_, err := seglog.Walk(w.fs, w.s.PartitionDir(w.handle), func(b seglog.BatchAt) error {
+	dir := w.s.PartitionDir(w.handle)
+	sum, err := seglog.Walk(w.fs, dir, func(b seglog.BatchAt) error {
 		if b.Batch.BaseOffset() >= w.p.Saved.Next {
 			return nil
 		}
@@ -113,6 +114,9 @@ func (w *batchWalk) segments() error {
 	})
 	if err != nil && neverWritten(err, w.p) {
 		err = nil
+	}
+	if places := lost(w.fs, dir, w.p, sum); err == nil && len(places) > 0 {
+		err = places[0]
 	}
 	w.next = max(w.next, w.p.Saved.Next)
 	return err

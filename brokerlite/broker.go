@@ -46,7 +46,7 @@ type Broker struct {
 }
 
 // Open takes the data directory dir, creating it if need be, and recovers what it holds. It fails when another owner has
-// the directory, when a file is of an unknown version, or when the metadata is damaged; a damaged partition does not fail
+// the directory, when a file is of an unknown version, or when the metadata is damaged (ErrDamaged); a damaged partition does not fail
 // Open, it answers KAFKA_STORAGE_ERROR while the others go on.
 func Open(dir string, c Config) (*Broker, error) {
 	c = c.withDefaults()
@@ -55,7 +55,7 @@ func Open(dir string, c Config) (*Broker, error) {
 	}
 	e, err := engine.Open(dir, c.engine())
 	if err != nil {
-		return nil, fmt.Errorf("brokerlite: %w", err)
+		return nil, fmt.Errorf("brokerlite: %w", marked(err))
 	}
 	return &Broker{engine: e, server: api.New(e, c.api())}, nil
 }

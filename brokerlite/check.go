@@ -104,28 +104,13 @@ func (c *checker) partition(h meta.Handle) error {
 		c.add(Finding{Damage: true, File: dir, At: -1, What: "missing, want the segments of the partition"})
 		return nil
 	}
-	for i, seg := range p.Saved.Segments {
-		if i+1 < len(p.Saved.Segments) && p.Saved.Segments[i+1].Base <= p.Saved.LogStart {
-			continue // its records are deleted: it may be there or not
-		}
-		c.segment(path.Join(dir, fmt.Sprintf("%020d.log", seg.Base)), seg, sum.Tail)
+	for _, d := range lost(c.fs, dir, p, sum) {
+		c.add(Finding{Damage: true, File: d.File, At: d.At, What: "want " + d.Want})
 	}
 	for _, stale := range sum.Stale {
 		c.add(Finding{File: dir, At: -1, What: "index is built anew: " + stale})
 	}
 	return nil
-}
-
-func (c *checker) segment(name string, seg meta.Segment, tail *seglog.Damage) {
-	info, err := c.fs.Stat(name)
-	switch {
-	case err != nil:
-		c.add(Finding{Damage: true, File: name, At: -1, What: fmt.Sprintf("want a segment of at least %d bytes: %v", seg.Bytes, err)})
-	case info.Size < seg.Bytes:
-		c.add(Finding{Damage: true, File: name, At: info.Size, What: fmt.Sprintf("the file ends, want %d bytes", seg.Bytes)})
-	case tail != nil && tail.File == name && tail.At < seg.Bytes:
-		c.add(Finding{Damage: true, File: name, At: tail.At, What: "want " + tail.Want})
-	}
 }
 
 // neverWritten says that a partition has no directory because nothing of it is known to be on disk yet: recovery makes it.

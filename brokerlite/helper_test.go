@@ -274,13 +274,17 @@ func decode(p kmsg.FetchResponseTopicPartition) (out []string, next int64, err e
 	return out, next, nil
 }
 
-func (r *rig) initProducer(id string, p producer) (producer, error) {
+func initRequest(id string, p producer) *kmsg.InitProducerIDRequest {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.Version, req.ProducerID, req.ProducerEpoch = 5, p.pid, p.epoch
 	if id != "" {
 		req.TransactionalID, req.TransactionTimeoutMillis = &id, 60_000
 	}
-	resp, err := r.b.Handle(context.Background(), brokerlite.Embedded, req)
+	return req
+}
+
+func (r *rig) initProducer(id string, p producer) (producer, error) {
+	resp, err := r.b.Handle(context.Background(), brokerlite.Embedded, initRequest(id, p))
 	if err != nil {
 		return producer{}, err
 	}
@@ -297,10 +301,14 @@ func (r *rig) init(id string) producer {
 	return p
 }
 
-func (r *rig) tryEnd(p producer, commit bool) (producer, error) {
+func endRequest(p producer, commit bool) *kmsg.EndTxnRequest {
 	req := kmsg.NewPtrEndTxnRequest()
 	req.Version, req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = 5, p.id, p.pid, p.epoch, commit
-	resp, err := r.b.Handle(context.Background(), brokerlite.Embedded, req)
+	return req
+}
+
+func (r *rig) tryEnd(p producer, commit bool) (producer, error) {
+	resp, err := r.b.Handle(context.Background(), brokerlite.Embedded, endRequest(p, commit))
 	if err != nil {
 		return producer{}, err
 	}

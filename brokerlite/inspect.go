@@ -66,8 +66,8 @@ type InspectedBatch struct {
 }
 
 // Inspect walks the data directory dir of a stopped broker, reads every batch and changes nothing. visit, which may be
-// nil, gets each batch that lies in a segment, damage ends the walk with an error that names file and byte. A nil fs is
-// the operating system's. A directory in use is refused.
+// nil, gets each batch that lies in a segment. Damage ends the walk with ErrDamaged: the error names file and byte, and the
+// result holds what was read before. A nil fs is the operating system's. A directory in use is refused.
 func Inspect(fs vfs.FS, dir string, visit func(InspectedBatch) error) (result Inspection, err error) {
 	s, done, err := openStopped(&fs, dir)
 	if err != nil {
@@ -75,18 +75,18 @@ func Inspect(fs vfs.FS, dir string, visit func(InspectedBatch) error) (result In
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	if s.Snapshot == nil {
-		return Inspection{}, fmt.Errorf("brokerlite: inspect %s: no snapshot can be read: %w", dir, errors.Join(s.Damaged...))
+		return Inspection{}, fmt.Errorf("brokerlite: inspect %s: no snapshot can be read: %w", dir, marked(errors.Join(s.Damaged...)))
 	}
 	result = Inspection{Dir: dir, ClusterID: s.Snapshot.ClusterID, Snapshot: s.File,
 		Clean: s.Snapshot.Clean && s.Log.Records == 0, WALRecords: s.Log.Records, WALBytes: s.Log.Bytes}
 	if s.LogFault != nil {
-		return result, fmt.Errorf("brokerlite: inspect %s: %w", dir, s.LogFault)
+		return result, fmt.Errorf("brokerlite: inspect %s: %w", dir, marked(s.LogFault))
 	}
 	for _, t := range s.InOrder() {
 		topic, err := inspectTopic(fs, s, t, visit)
 		result.Topics = append(result.Topics, topic)
 		if err != nil {
-			return result, fmt.Errorf("brokerlite: inspect %s: %w", dir, err)
+			return result, fmt.Errorf("brokerlite: inspect %s: %w", dir, marked(err))
 		}
 	}
 	result.Unknown, err = s.Unknown(fs)
@@ -140,6 +140,10 @@ func inspectTopic(fs vfs.FS, s *engine.Stopped, t *meta.Topic, visit func(Inspec
 		if err != nil && !neverWritten(err, s.Partitions[t.Partitions[i]]) {
 			out.Partitions = out.Partitions[:i+1]
 			return out, fmt.Errorf("%s/%d: %w", t.Name, i, err)
+		}
+		if places := lost(fs, p.Dir, s.Partitions[t.Partitions[i]], sum); len(places) > 0 {
+			out.Partitions = out.Partitions[:i+1]
+			return out, fmt.Errorf("%s/%d: %w", t.Name, i, places[0])
 		}
 	}
 	return out, nil
