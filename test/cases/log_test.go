@@ -9,12 +9,12 @@ import (
 	"github.com/millrun/millrun/commitlog"
 )
 
-// watchedLog holds up the first reader that has read a topic up to an offset, until its context ends.
+// watchedLog gives nothing more to the readers of a topic that have read it up to an offset.
 type watchedLog struct {
 	commitlog.Log
 	topic   string
 	at      int64
-	reached chan struct{} // closed when it is held up
+	reached chan struct{} // closed when one has got there
 	once    sync.Once
 }
 
@@ -23,23 +23,29 @@ func (l *watchedLog) OpenReader(ctx context.Context, c commitlog.ReaderConfig) (
 	if err != nil {
 		return nil, err
 	}
-	return &watchedReader{r, l}, nil
+	return &watchedReader{Reader: r, log: l}, nil
 }
 
 type watchedReader struct {
 	commitlog.Reader
-	log *watchedLog
+	log  *watchedLog
+	mute bool
 }
 
 func (r *watchedReader) Poll(ctx context.Context, wait time.Duration) (*commitlog.Batch, error) {
 	b, err := r.Reader.Poll(ctx, wait)
-	if err == nil && b != nil && b.Partition.Topic == r.log.topic && b.Next >= r.log.at {
-		r.log.once.Do(func() {
-			close(r.log.reached)
-			<-ctx.Done()
-		})
+	if err != nil || b == nil || b.Partition.Topic != r.log.topic {
+		return b, err
 	}
-	return b, err
+	if r.mute {
+		b.Release()
+		return nil, nil
+	}
+	if b.Next >= r.log.at {
+		r.mute = true
+		r.log.once.Do(func() { close(r.log.reached) })
+	}
+	return b, nil
 }
 
 // awaitWritten waits until a partition holds n records, decided or not.
