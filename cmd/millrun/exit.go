@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/millrun/millrun/brokerlite"
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/vfs"
 )
@@ -67,7 +68,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDamaged
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case is(fs.ErrNotExist, commitlog.ErrUnknownTopic, commitlog.ErrUnknownGroup):
+	case is(fs.ErrNotExist, brokerlite.ErrNoPartition, commitlog.ErrUnknownTopic, commitlog.ErrUnknownGroup):
 		return exitNotFound
 	case is(vfs.ErrLocked, commitlog.ErrGroupNotEmpty, commitlog.ErrTopicExists, commitlog.ErrFenced):
 		return exitConflict

@@ -17,7 +17,8 @@ func newLogCheck(s streams, f *format) *cobra.Command {
 		Long: `Read everything in a data directory that nobody has open, checksums included, and list what is wrong. Nothing is changed.
 
 The exit code is 7 if data that counted is lost or unreadable. Findings that are no damage are only worth knowing.`,
-		Args: exactly("DIR"),
+		Args:              exactly("DIR"),
+		ValidArgsFunction: completeDirectory,
 		RunE: func(_ *cobra.Command, args []string) error {
 			findings, err := brokerlite.Check(nil, args[0])
 			if err != nil {

@@ -42,8 +42,9 @@ func newRoot(s streams) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%v", err) })
 	root.PersistentFlags().VarP(&format, "output", "o", "format of the data on standard output: table or json")
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDemo(s, &format), newDemoWork(s), newLog(s, &format), newVersion(s, &format), newExitCodes())
+	complete(root, "output", fixed(string(formatTable), string(formatJSON)))
+	root.AddCommand(newDemo(s, &format), newDemoWork(s), newLog(s, &format), newState(s, &format), newTopology(s, &format),
+		newVersion(s, &format), newExitCodes(), newEnv())
 	return root
 }
 

@@ -13,13 +13,26 @@ func TestWrongCommandLinesEndWithUsage(t *testing.T) {
 		args string
 		says string
 	}{
-		{"bogus", `no command "bogus": want one of demo, log, version`},
+		{"bogus", `no command "bogus": want one of completion, demo, log, state, topology, version`},
 		{"--bogus", "unknown flag: --bogus"},
 		{"version extra", "1 arguments, want none"},
 		{"version -o xml", "want table or json"},
 		{"log bogus", `no command "bogus": want one of check, inspect`},
 		{"log check", "0 arguments, want DIR"},
 		{"log inspect a b", "2 arguments, want DIR"},
+		{"log inspect a --from 3", "--from needs --topic"},
+		{"log inspect a --topic t --from yesterday", `--from is "yesterday", want an offset or a time`},
+		{"log inspect a --topic t --limit -1", "--limit is -1, want 0 or more"},
+		{"log inspect a --topic t --key-format xml", "want one of auto, text, json"},
+		{"state bogus", `no command "bogus": want one of check, inspect`},
+		{"state inspect", "0 arguments, want DIR"},
+		{"state inspect a --key k", "--key needs --table"},
+		{"state inspect a --table t --key k --prefix p", "--key and --prefix, want one of them"},
+		{"state inspect a --table t --key k --key-format int64", `--key "k" is no int64`},
+		{"state inspect a --table t --prefix 1 --key-format int64", "--prefix means nothing with --key-format int64"},
+		{"topology a b", "2 arguments, want at most EXAMPLE"},
+		{"topology bogus", `no example "bogus": want one of flights`},
+		{"topology flights --format svg", `--format is "svg", want text, mermaid or dot`},
 		{"demo --kills 1", "--kills is 1, want at least 2"},
 		{"demo extra", "1 arguments, want none"},
 	} {
