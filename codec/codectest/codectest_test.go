@@ -108,3 +108,56 @@ func TestAWrongSortFormIsFound(t *testing.T) {
 		t.Errorf("Run said %q, want a fault of order", r.errors)
 	}
 }
+
+// guesser is a chain of two versions that breaks what fault names.
+type guesser struct {
+	codec.Codec[string]
+	fault string
+	n     *int
+}
+
+func (g guesser) Append(dst []byte, v string) ([]byte, error) {
+	if g.fault == "loses the schema" {
+		return append(dst, v...), nil
+	}
+	return dst, errors.New("the schema would be lost")
+}
+
+func (g guesser) AppendSchema(dst []byte, v string) ([]byte, string, error) {
+	name := "2"
+	switch g.fault {
+	case "names another":
+		*g.n++
+		name = fmt.Sprint(*g.n)
+	case "too long":
+		name = strings.Repeat("2", 256)
+	case "none":
+		name = ""
+	}
+	return append(dst, v...), name, nil
+}
+
+func (g guesser) DecodeSchema(name string, data []byte) (string, error) {
+	if len(name) > 0 && name[0] == '2' || g.fault == "guesses" || g.fault == "names another" || g.fault == "none" && name == "" {
+		return string(data), nil
+	}
+	return "", fmt.Errorf("%q: %w", name, codec.ErrSchema)
+}
+
+func TestEachBrokenPromiseOfSchemasIsFound(t *testing.T) {
+	for fault, want := range map[string]string{
+		"":                 "",
+		"loses the schema": "loses schema",
+		"names another":    "equal values need equal schemas",
+		"too long":         "at most 255",
+		"none":             "want the same",
+		"guesses":          "never guessed",
+	} {
+		r := &recorder{TB: t}
+		codectest.Run[string](r, guesser{codec.String, fault, new(int)}, "a")
+		all := strings.Join(r.errors, "\n")
+		if want == "" && all != "" || !strings.Contains(all, want) {
+			t.Errorf("%q: Run said %q, want something with %q", fault, all, want)
+		}
+	}
+}
