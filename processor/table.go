@@ -55,7 +55,9 @@ func newTable[K, V any](d *decl.Table, key codec.Key[K], value codec.Codec[V]) *
 	}
 	if value != nil {
 		t.decl.ValueFormat = value.Format()
-		t.decl.Schemas = t.values.Have()
+		if t.decl.Schemas = t.values.Have(); t.decl.Schemas {
+			t.decl.Same = t.values.Same
+		}
 	}
 	return t
 }

@@ -45,6 +45,9 @@ type TableConfig struct {
 	// changelog records the name is a header. false: a value with a schema, which a newer program wrote, is an error that wraps
 	// codec.ErrSchema where it is read.
 	Schemas bool
+	// Same tells of two entries with schemas whether their values are equal although their bytes are not, for Diff. nil: they
+	// are not. Called from any goroutine.
+	Same func(a, b []byte) bool
 }
 
 // Identity names the log and the topics that a store was filled from. Two topics of one name that were created at different

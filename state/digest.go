@@ -41,7 +41,7 @@ func (s *Store) Digest(table int) (Digest, error) {
 }
 
 // Diff walks the same table of two stores in order and calls yield for each key whose values differ, until it returns false;
-// a nil value: absent. It shows each as of the call. Both must have been opened with the same sort form for the table. The
+// a nil value: absent. Values in two versions of a schema are equal if TableConfig.Same says so. It shows each as of the call. Both must have been opened with the same sort form for the table. The
 // bytes are valid in the call of yield.
 func Diff(a, b *Store, table int, yield func(key, inA, inB []byte) bool) error {
 	wa, err := a.Cursor(table, nil, nil)
@@ -65,7 +65,7 @@ func Diff(a, b *Store, table int, yield func(key, inA, inB []byte) bool) error {
 			more = yield(wb.Key(), nil, wb.value)
 			okB = wb.Next()
 		default:
-			if !bytes.Equal(wa.value, wb.value) {
+			if !bytes.Equal(wa.value, wb.value) && !wb.t.means(wb.value, wa.value) {
 				more = yield(wa.Key(), wa.value, wb.value)
 			}
 			okA, okB = wa.Next(), wb.Next()
@@ -76,3 +76,6 @@ func Diff(a, b *Store, table int, yield func(key, inA, inB []byte) bool) error {
 	}
 	return wb.Close()
 }
+
+// means tells whether two entries with different bytes hold equal values.
+func (t *table) means(a, b []byte) bool { return t.same != nil && t.same(a, b) }

@@ -48,6 +48,7 @@ type table struct {
 	prefix       [prefixBytes]byte
 	sort, unsort func(dst, key []byte) []byte // nil: the key itself
 	schemas      bool
+	same         func(a, b []byte) bool // nil: equal bytes are equal values, and no others
 }
 
 // Open opens the store in c.Dir, or makes an empty one. A store that cannot be trusted (it does not open, a checksum is wrong,
@@ -60,7 +61,7 @@ func Open(c Config) (*Store, error) {
 	}
 	s := &Store{config: c}
 	for i, t := range c.Tables {
-		one := table{name: t.Name, sort: t.Sort, unsort: t.Unsort, schemas: t.Schemas}
+		one := table{name: t.Name, sort: t.Sort, unsort: t.Unsort, schemas: t.Schemas, same: t.Same}
 		appendPrefix(one.prefix[:0], i)
 		s.tables = append(s.tables, one)
 	}

@@ -208,7 +208,7 @@ func (e *edition) storeConfig(partition int32, log *slog.Logger) state.Config {
 		c.Dir = names.TaskDir(w.config.StateDir, w.app.Name(), e.decl.Name, e.number, partition)
 	}
 	for _, t := range e.tables {
-		c.Tables = append(c.Tables, state.TableConfig{Name: t.decl.Name, Sort: t.decl.Sort, Unsort: t.decl.Unsort, Schemas: t.decl.Schemas})
+		c.Tables = append(c.Tables, state.TableConfig{Name: t.decl.Name, Sort: t.decl.Sort, Unsort: t.decl.Unsort, Schemas: t.decl.Schemas, Same: t.decl.Same})
 	}
 	return c
 }

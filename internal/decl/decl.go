@@ -35,7 +35,9 @@ type Table struct {
 	Topic       bool // a compacted topic that others write: Name is the topic's name
 	KeyFormat   string
 	ValueFormat string
-	Schemas     bool                  // what Ops takes and gives as value is an entry of internal/schema
+	Schemas     bool // what Ops takes and gives as value is an entry of internal/schema
+	// Same tells whether two entries hold equal values in different versions; nil without Schemas.
+	Same        func(a, b []byte) bool
 	Partitioner commitlog.Partitioner // of a topic table; nil means that of the owner's inputs
 	// Sort turns key bytes into the form the store orders by, Unsort turns it back; both nil: the bytes themselves. They append
 	// to dst.

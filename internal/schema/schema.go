@@ -8,6 +8,7 @@
 package schema
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -141,6 +142,24 @@ func (v Values[V]) DecodeEntry(data []byte) (V, error) {
 		return zero, err
 	}
 	return v.beside.DecodeSchema(string(name), value)
+}
+
+// Same tells whether two entries hold equal values, whatever the versions that they were written in: both are raised to the
+// newest and compared in its bytes. What does not decode equals nothing.
+func (v Values[V]) Same(a, b []byte) bool {
+	newest := func(entry []byte) []byte {
+		value, err := v.DecodeEntry(entry)
+		if err != nil {
+			return nil
+		}
+		again, err := v.AppendEntry([]byte{}, value)
+		if err != nil {
+			return nil
+		}
+		return again
+	}
+	x, y := newest(a), newest(b)
+	return x != nil && y != nil && bytes.Equal(x, y)
 }
 
 // Reserved refuses headers that would be taken for a schema: a header copied from another record would make the value

@@ -112,6 +112,24 @@ func TestValuesWithoutSchemasArePure(t *testing.T) {
 	}
 }
 
+// A rebuild writes the newest version of what the tables before it have in older ones.
+func TestEntriesOfEqualValuesAreTheSame(t *testing.T) {
+	v := schema.For(chain())
+	old, now := []byte("\x01a"), []byte("\x02\x012a!")
+	for _, c := range []struct {
+		a, b []byte
+		want bool
+	}{
+		{old, now, true}, {now, old, true}, {old, old, true},
+		{old, []byte("\x02\x012a"), false}, {old, []byte("\x01b"), false},
+		{[]byte("\x02\x013a"), []byte("\x02\x013a"), false}, {nil, nil, false}, {now, nil, false},
+	} {
+		if got := v.Same(c.a, c.b); got != c.want {
+			t.Errorf("%q and %q are the same: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}
+
 // longName names a schema that no store can hold.
 type longName struct{ codec.Codec[string] }
 
