@@ -2,6 +2,7 @@ package edition
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ type RebuildConfig struct {
 	Keep bool
 	// Hold lets it wait for Switch or Cancel after the comparison. false: it serves at once, or is dropped.
 	Hold bool
-	// Progress is called with what the workers have told so far, from the goroutine of Rebuild; nil: nobody asks.
+	// Progress is called with what the workers have told so far, from the goroutine of Rebuild; nil: nobody asks. No figure of
+	// it ever falls, and before a Rebuild that did not drop what it built returns, it is called with all of Total.
 	Progress func(Progress)
 }
 
@@ -104,8 +106,8 @@ func (e *Editions) Rebuild(ctx context.Context, c RebuildConfig) (Result, error)
 	if err == nil {
 		err = e.write(ctx, control.Event{Kind: control.Switch, Edition: to})
 	}
-	if err != nil {
-		return Result{}, err
+	if b := e.topic.State().Processor(e.decl.Name).Build; err != nil && !(errors.Is(err, ErrBusy) && b != nil && b.To == to) {
+		return Result{}, err // else a worker was faster with the second step
 	}
 	return e.wait(ctx, to, c)
 }
@@ -124,6 +126,9 @@ func (e *Editions) wait(ctx context.Context, to int, c RebuildConfig) (Result, e
 			return Result{}, err
 		}
 		if done, result, err := e.outcome(p, to, c); done {
+			if end, ok := finished(p, to); ok && err == nil && c.Progress != nil {
+				c.Progress(end)
+			}
 			return result, err
 		}
 		if c.Progress != nil {
@@ -183,10 +188,7 @@ func (e *Editions) progress(ctx context.Context, p *control.Processor, to int, t
 	group := names.Group(e.app.Name(), e.decl.Name, to)
 	for partition, stop := range b.Stopped {
 		for stream, next := range stop.Next {
-			base := int64(0)
-			if at := ed.Base[stream]; int(partition) < len(at) {
-				base = at[partition]
-			}
+			base := baseOf(ed, stream, partition)
 			out.Total += next - base
 			got, err := e.log.FetchOffsets(ctx, group, []commitlog.Partition{{Topic: stream, Index: partition}})
 			if err != nil {
@@ -202,4 +204,33 @@ func (e *Editions) progress(ctx context.Context, p *control.Processor, to int, t
 	}
 	tell(out)
 	return nil
+}
+
+// finished is the progress of a build that is ready everywhere, whether it serves by now or waits. Nothing is known of one that
+// was dropped.
+func finished(p *control.Processor, to int) (Progress, bool) {
+	ed := p.Editions[to]
+	stops := ed.Cut
+	if b := p.Build; b != nil && b.To == to {
+		stops = b.Stopped
+	}
+	if stops == nil {
+		return Progress{}, false
+	}
+	out := Progress{Edition: to, Partitions: ed.Partitions, Stopped: ed.Partitions, Ready: ed.Partitions}
+	for partition, stop := range stops {
+		for stream, next := range stop.Next {
+			out.Total += next - baseOf(ed, stream, partition)
+		}
+	}
+	out.Records = out.Total
+	return out, true
+}
+
+// baseOf is the first offset that an edition takes of a partition.
+func baseOf(ed *control.Edition, stream string, partition int32) int64 {
+	if at := ed.Base[stream]; int(partition) < len(at) {
+		return at[partition]
+	}
+	return 0
 }
