@@ -2,6 +2,7 @@ package partition
 
 import (
 	"errors"
+	"syscall"
 
 	"github.com/millrun/millrun/brokerlite/internal/seglog"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,7 +35,8 @@ func (p *Partition) Aborted(from, upTo int64) ([]seglog.Aborted, int16) {
 	return list, p.readCode(err)
 }
 
-// readCode turns an error of the segments into a code. Damage takes the partition out of service, file and byte named.
+// readCode turns an error of the segments into a code. Damage, and whatever else will not pass by itself, takes the partition
+// out of service, file and byte named.
 func (p *Partition) readCode(err error) int16 {
 	if err == nil {
 		return 0
@@ -46,8 +48,22 @@ func (p *Partition) readCode(err error) int16 {
 	if errors.As(err, &out) {
 		return kerr.OffsetOutOfRange.Code
 	}
+	if passing(err) {
+		p.logger.Warn("read failed, the next one may not", "topic", p.Topic, "partition", p.Index, "error", err)
+		return kerr.KafkaStorageError.Code
+	}
 	p.Fail(err)
 	return p.Code()
+}
+
+// passing says that an error is of the process or the machine, not of the file: it had no descriptor or no memory to give.
+func passing(err error) bool {
+	for _, lack := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
 }
 
 // EpochAt is the leader epoch of the record at offset.
