@@ -90,7 +90,9 @@ func (p *Partition) folded() View {
 
 // refused turns an error of segment or log into a code. A full disk is no news: the engine says it once.
 func (p *Partition) refused(err error) int16 {
-	if !errors.Is(err, syscall.ENOSPC) {
+	if broken := p.segments.Broken(); broken != nil {
+		p.Fail(broken)
+	} else if !errors.Is(err, syscall.ENOSPC) {
 		p.logger.Error("append failed", "topic", p.Topic, "partition", p.Index, "error", err)
 	}
 	return kerr.KafkaStorageError.Code

@@ -27,6 +27,9 @@ func (p *Partition) Mark(e *meta.TxnEnd, now time.Time) (*Marking, meta.Marker, 
 	m := meta.Marker{Place: meta.Place{Handle: p.Handle}, Offset: p.mu.next, LeaderEpoch: p.mu.epoch()}
 	place, err := p.segments.Append(MarkerBytes(e, m), now)
 	if err != nil {
+		if broken := p.segments.Broken(); broken != nil {
+			p.Fail(broken)
+		}
 		p.mu.Unlock()
 		return nil, meta.Marker{}, err
 	}

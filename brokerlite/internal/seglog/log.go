@@ -28,13 +28,14 @@ type Log struct {
 	syncing sync.Mutex // one Sync at a time: held over its I/O, and by nobody else
 	mu      struct {
 		sync.Mutex
-		limits  Limits
-		dirty   []*handle // of segments sealed since the last sync, not synced yet
-		entries bool      // the directory has entries that may not be durable
-		parent  bool      // and so has the one above
-		unnamed []*sealed // sealed segments without a sidecar
-		err     error     // final
-		closed  bool
+		limits   Limits
+		dirty    []*handle // of segments sealed since the last sync, not synced yet
+		entries  bool      // the directory has entries that may not be durable
+		parent   bool      // and so has the one above
+		unnamed  []*sealed // sealed segments without a sidecar
+		err      error     // final
+		unsynced bool      // and it is that of a sync
+		closed   bool
 	}
 }
 
@@ -226,6 +227,13 @@ func (l *Log) usable() error {
 		return errClosed
 	}
 	return nil
+}
+
+// Broken is why nothing can be written any more; nil while it can.
+func (l *Log) Broken() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.err
 }
 
 // writable says why nothing may be written.

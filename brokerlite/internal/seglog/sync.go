@@ -8,11 +8,9 @@ import (
 
 // Sync makes durable all that was appended before the call: bytes, then directory entries; and writes sidecars of sealed
 // segments. A failed sync is final: the log refuses all further writes. A sidecar that cannot be written is no fault: the
-// next Sync tries again, and readers do without.
+// next Sync tries again, and readers do without. A log that refuses writes for another reason can still be synced: what it
+// holds counts.
 func (l *Log) Sync() error {
-	if err := l.writable(); err != nil {
-		return err
-	}
 	if err := l.syncBytes(); err != nil {
 		return err
 	}
@@ -24,7 +22,7 @@ func (l *Log) Sync() error {
 func (l *Log) syncBytes() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
-	if err := l.writable(); err != nil {
+	if err := l.syncable(); err != nil {
 		return err
 	}
 	handles, entries, parent := l.takeDirty()
@@ -42,7 +40,21 @@ func (l *Log) syncBytes() error {
 		failed = l.c.FS.SyncDir(l.parentDir())
 	}
 	if failed != nil {
+		l.setDirty(func() { l.mu.unsynced = true })
 		return l.fail(fmt.Errorf("sync: %w", failed))
+	}
+	return nil
+}
+
+// syncable says why nothing can be made durable any more.
+func (l *Log) syncable() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.mu.closed:
+		return errClosed
+	case l.mu.unsynced:
+		return l.mu.err
 	}
 	return nil
 }
