@@ -136,7 +136,7 @@ func (w *batchWalk) redo() error {
 				return err
 			}
 			return w.give(seglog.BatchAt{File: e.File, At: e.Round, Batch: batch})
-		case meta.TypeTxnEnd, meta.TypeTxnTimedOut:
+		case meta.TypeTxnEnd, meta.TypeTxnTimedOut, meta.TypeMarkers:
 			return w.markers(e)
 		}
 		return nil

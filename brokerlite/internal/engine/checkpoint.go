@@ -29,10 +29,26 @@ func (e *Engine) Checkpoint(clean bool) error {
 	return nil
 }
 
+// errAhead says that there can be no snapshot now. A partition is out of service, and what the write-ahead log holds of it
+// would be let go: the broker goes on, and the log grows, until the partition can be opened again or its topic is deleted.
+var errAhead = errors.New("the write-ahead log alone holds records of a partition that is out of service")
+
+func (e *Engine) noneAhead(parts []*partition.Partition) error {
+	for _, p := range parts {
+		if p.Ahead() {
+			return fmt.Errorf("no snapshot: %w: %s/%d: %w", errAhead, p.Topic, p.Index, p.Fault())
+		}
+	}
+	return nil
+}
+
 // checkpointed is Checkpoint without its figures. kept is locked.
 func (e *Engine) checkpointed(clean bool) error {
 	s, parts, err := e.snapshot()
 	if err != nil {
+		return err
+	}
+	if err := e.noneAhead(parts); err != nil {
 		return err
 	}
 	s.Clean = clean

@@ -222,9 +222,14 @@ func (e *Engine) recover(s *meta.Snapshot) error {
 	if err := e.takeReserve(); err != nil {
 		e.c.Logger.Warn("no room is kept for transaction markers", "error", err)
 	}
+	if err := e.payMarkers(r.owed); err != nil {
+		return err
+	}
 	if e.c.NoSync && s.Clean {
 		// Without syncs a power cut may lose what was read; the snapshot must not vouch for the next start.
-		return e.Checkpoint(false)
+		if err := e.Checkpoint(false); !errors.Is(err, errAhead) {
+			return err
+		}
 	}
 	return nil
 }
@@ -304,7 +309,10 @@ func (e *Engine) Close() error {
 	e.loops.Wait()
 	var err error
 	if e.Err() == nil {
-		err = e.Checkpoint(true)
+		if err = e.Checkpoint(true); errors.Is(err, errAhead) {
+			e.c.Logger.Warn("the next start has to redo everything", "dir", e.dir, "error", err)
+			err = nil
+		}
 	}
 	return errors.Join(err, e.release())
 }

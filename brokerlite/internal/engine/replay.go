@@ -20,6 +20,7 @@ type replay struct {
 	parts  map[meta.Handle]*partition.Partition
 	byPID  map[int64]*transactional
 	older  map[meta.Handle]int64 // log starts in the older kept snapshot
+	owed   []owedMarker          // in the order of the log
 }
 
 func newReplay(e *Engine) *replay {
@@ -87,6 +88,8 @@ func (r *replay) apply(lsn wal.LSN, kind byte, payload []byte) error {
 		err = r.batch(lsn, payload)
 	case meta.TypeTxnEnd, meta.TypeTxnTimedOut:
 		err = r.txnEnd(payload, t == meta.TypeTxnTimedOut)
+	case meta.TypeMarkers:
+		err = r.markers(payload)
 	case meta.TypeTxnInit:
 		err = r.txnInit(payload)
 	case meta.TypeTxnOffsets:
@@ -136,6 +139,20 @@ func (r *replay) txnEnd(payload []byte, timedOut bool) error {
 	if err != nil {
 		return err
 	}
+	if err := r.redoMarkers(end); err != nil {
+		return err
+	}
+	if len(end.Groups) > 0 {
+		r.e.groups.m.EndTransaction(end.PID, end.Epoch, end.Commit)
+	}
+	h := r.e.txns.findOrMake(end.ID)
+	r.owe(h.m.Partitions(), end)
+	h.m.ApplyEnd(end, timedOut)
+	r.owns(end.NextPID, h)
+	return nil
+}
+
+func (r *replay) redoMarkers(end *meta.TxnEnd) error {
 	for _, m := range end.Markers {
 		if p := r.parts[m.Handle]; p != nil {
 			if err := p.RedoMarker(end, m, r.now); err != nil {
@@ -143,12 +160,6 @@ func (r *replay) txnEnd(payload []byte, timedOut bool) error {
 			}
 		}
 	}
-	if len(end.Groups) > 0 {
-		r.e.groups.m.EndTransaction(end.PID, end.Epoch, end.Commit)
-	}
-	h := r.e.txns.findOrMake(end.ID)
-	h.m.ApplyEnd(end, timedOut)
-	r.owns(end.NextPID, h)
 	return nil
 }
 

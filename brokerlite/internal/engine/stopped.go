@@ -122,7 +122,7 @@ func (s *Stopped) apply(t meta.Type, payload []byte) error {
 			return err
 		}
 		return s.redo(place.Handle, b)
-	case meta.TypeTxnEnd, meta.TypeTxnTimedOut:
+	case meta.TypeTxnEnd, meta.TypeTxnTimedOut, meta.TypeMarkers:
 		e, err := meta.ReadTxnEnd(payload)
 		if err != nil {
 			return err

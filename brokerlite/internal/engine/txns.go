@@ -164,17 +164,19 @@ func (e *Engine) end(h *transactional, r *meta.TxnEnd, timedOut bool) error {
 }
 
 // mark locks the partitions in order of handles and writes their markers; all or none. One that was deleted or refuses to
-// work is left out: its fault has been reported, and the others must not wait for it.
+// work is left out: its fault has been reported, and the others must not wait for it. It gets its marker when it is opened
+// again (payMarkers).
 func (e *Engine) mark(h *transactional, r *meta.TxnEnd, now time.Time) ([]*partition.Marking, error) {
 	var marks []*partition.Marking
 	catalog := e.Catalog()
 	for _, handle := range h.m.Partitions() {
 		p := catalog.byHandle[handle]
-		if p == nil || p.Fault() != nil {
+		if p == nil {
 			continue
 		}
 		k, m, err := p.Mark(r, now)
 		if err != nil && p.Fault() != nil {
+			p.Owe()
 			continue
 		}
 		if err != nil {

@@ -29,13 +29,14 @@ const (
 	TypeTxnOffsets  Type = 11 // offsets staged in a transaction: TxnOffsets
 	TypeGroup       Type = 12 // a record of the group coordinator, opaque here
 	TypeTxnTimedOut Type = 13 // as TypeTxnEnd, by the broker because the time ran out
+	TypeMarkers     Type = 14 // markers of an end that a partition out of service had to leave out: TxnEnd, no groups
 )
 
 var typeNames = map[Type]string{
 	TypeBatch: "batch", TypeTxnEnd: "transaction end", TypeTopic: "topic", TypeTopicGone: "topic deleted",
 	TypePartitions: "partitions", TypeConfigs: "configs", TypeLogStart: "log start", TypeEpoch: "leader epoch",
 	TypeProducerID: "producer id", TypeTxnInit: "transactional id", TypeTxnOffsets: "transaction offsets",
-	TypeGroup: "group", TypeTxnTimedOut: "transaction timed out",
+	TypeGroup: "group", TypeTxnTimedOut: "transaction timed out", TypeMarkers: "markers",
 }
 
 // String gives the name the docs use.

@@ -62,6 +62,7 @@ type Partition struct {
 	view     atomic.Pointer[View]
 	fault    atomic.Pointer[error] // why it refuses; nil while it works
 	segments *seglog.Log           // nil only when fault is set before Recovered
+	ahead    atomic.Bool           // see Ahead
 	quiet    bool                  // in recovery: faults are logged by Recovered, if the partition is still there
 	lost     []meta.Segment        // what a snapshot said of segments that could not be opened
 
@@ -217,6 +218,13 @@ func (p *Partition) cut(at seglog.Place) {
 		p.Fail(err)
 	}
 }
+
+// Owe notes that the write-ahead log holds something of this partition that could not be carried out.
+func (p *Partition) Owe() { p.ahead.Store(true) }
+
+// Ahead says that the write-ahead log alone holds something of this partition: its segments could not be written when it
+// was redone, or a transaction ended without its marker here. A snapshot would let that go.
+func (p *Partition) Ahead() bool { return p.ahead.Load() && !errors.Is(p.Fault(), ErrDeleted) }
 
 // Idle says that nothing waits to become durable.
 func (p *Partition) Idle() bool {

@@ -86,9 +86,11 @@ func (p *Partition) RedoMarker(e *meta.TxnEnd, m meta.Marker, now time.Time) err
 
 func (p *Partition) redo(at meta.Place, b []byte) {
 	if p.Fault() != nil {
+		p.Owe()
 		return
 	}
 	if err := p.segments.Redo(seglog.Place{Base: at.Segment, At: at.At}, b); err != nil {
+		p.Owe()
 		p.Fail(err)
 	}
 }
