@@ -6,6 +6,9 @@
 //
 //	clicks := processor.NewStream("clicks", codec.String, codec.JSON[Click]())
 //
+// Values change their type, and events come in several kinds: Version1 and Upcast keep old values readable, OneOf writes an
+// interface by its cases. The name of the schema travels beside the bytes, as the record header millrun-schema.
+//
 // A codec never sees a tombstone (a record without a value): an empty value is empty, not nil, and deleting is a call of its
 // own. Codecs are safe for concurrent use. Package codectest checks one that you wrote.
 package codec
