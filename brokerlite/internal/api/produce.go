@@ -35,9 +35,10 @@ func (s *Server) produce(ctx context.Context, req *kmsg.ProduceRequest) (kmsg.Re
 	if req.Acks == 0 {
 		return nil, nil
 	}
-	if s.e.Wait(ctx, newest) == nil {
+	if err := s.e.Wait(ctx, newest); err == nil && len(waits) == 1 {
 		return resp, nil
 	}
+	// That the newest is durable does not say it of the others: a full disk may have refused one, and had room for the next.
 	for _, w := range waits {
 		if err := s.e.Wait(ctx, w.lsn); errors.Is(err, syscall.ENOSPC) {
 			*w.answer = producePartitionError(w.answer.Partition, kerr.KafkaStorageError.Code, "disk full")
@@ -89,7 +90,8 @@ func (s *Server) producePartition(req *kmsg.ProduceRequest, topic string, in *km
 	}
 	a, code := s.appendBatch(req, p, in.Records)
 	if code != 0 {
-		return refuse(code, "")
+		refuse(code, "")
+		return a.LSN // what the refusal speaks of may not be durable (S-48)
 	}
 	*out = kmsg.NewProduceResponseTopicPartition()
 	out.Partition, out.BaseOffset, out.LogAppendTime, out.LogStartOffset = in.Partition, a.Base, a.AppendTime, a.LogStart

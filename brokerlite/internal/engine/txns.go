@@ -221,10 +221,10 @@ func (e *Engine) AppendTransactional(id string, p *partition.Partition, b record
 	h.Lock()
 	defer h.Unlock()
 	if code := h.m.Write(b.ProducerID(), b.ProducerEpoch()); code != 0 {
-		return partition.Appended{}, code
+		return partition.Appended{LSN: h.lsn}, code
 	}
 	if !join && !h.m.Has(p.Handle) {
-		return partition.Appended{}, kerr.InvalidTxnState.Code
+		return partition.Appended{LSN: h.lsn}, kerr.InvalidTxnState.Code
 	}
 	now := e.Now()
 	a, code := p.Append(b, now)

@@ -26,8 +26,9 @@ type Appended struct {
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // Append takes one batch that recordbatch.Check accepted. The code is Kafka's error, 0 for success; a repeat within the
-// producer's window is a success with the first attempt's offsets (S7), and has that attempt's LSN to wait for (S-48). The
-// bytes of b are neither kept nor changed.
+// producer's window is a success with the first attempt's offsets (S7), and has that attempt's LSN to wait for (S-48). A
+// refusal by sequence or epoch speaks of what is queued and has the LSN of the newest. The bytes of b are neither kept nor
+// changed.
 func (p *Partition) Append(b recordbatch.Batch, now time.Time) (Appended, int16) {
 	buffer := scratch.Get().(*[]byte)
 	defer scratch.Put(buffer)
@@ -46,7 +47,7 @@ func (p *Partition) Append(b recordbatch.Batch, now time.Time) (Appended, int16)
 	}
 	switch v := p.mu.check(batch); {
 	case v.code != 0:
-		return Appended{}, v.code
+		return Appended{LSN: p.queued()}, v.code
 	case v.repeat != nil:
 		return Appended{Base: v.repeat.Base, AppendTime: v.repeat.Timestamp, LogStart: p.mu.logStart, LSN: v.repeat.lsn,
 			Repeat: true}, 0
@@ -81,6 +82,16 @@ func (p *Partition) enqueue(batch recordbatch.Batch, place seglog.Place, now tim
 	p.mu.applyBatch(batch, now.UnixMilli(), lsn)
 	p.pub.pending = append(p.pub.pending, pending{lsn: lsn, view: p.folded(), place: place, marked: true, before: old})
 	return lsn, nil
+}
+
+// queued is the newest record that is not visible yet, 0 for none.
+func (p *Partition) queued() wal.LSN {
+	p.pub.Lock()
+	defer p.pub.Unlock()
+	if n := len(p.pub.pending); n > 0 {
+		return p.pub.pending[n-1].lsn
+	}
+	return 0
 }
 
 // folded is the view once everything queued is durable. mu is held.
