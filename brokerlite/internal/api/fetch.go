@@ -13,7 +13,8 @@ import (
 
 // fetch answers Fetch, versions 4 to 18. It waits until MinBytes are there, a partition has an error, or MaxWaitMillis
 // have passed (S24). There are no sessions: the session id of every answer is 0, which tells clients so (S25). There are
-// no followers: a replica id is refused.
+// no followers: a replica id is refused. No answer has more than maxFetchBytes and one batch, and MinBytes above what an
+// answer may have means that much, as in Kafka.
 func (s *Server) fetch(ctx context.Context, req *kmsg.FetchRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.FetchResponse)
 	switch {
@@ -25,6 +26,7 @@ func (s *Server) fetch(ctx context.Context, req *kmsg.FetchRequest) (kmsg.Respon
 		return resp, nil
 	}
 	w := s.newFetchWork(req)
+	w.most = min(int(req.MaxBytes), maxFetchBytes)
 	defer w.unwatch()
 	if err := w.wait(ctx); err != nil {
 		return nil, err
@@ -33,6 +35,9 @@ func (s *Server) fetch(ctx context.Context, req *kmsg.FetchRequest) (kmsg.Respon
 	return resp, nil
 }
 
+// maxFetchBytes is fetch.max.bytes of Kafka's broker: what a client that sets no limit of its own can make one answer hold.
+const maxFetchBytes = 55 << 20
+
 // fetchWork is one fetch under way.
 type fetchWork struct {
 	s         *Server
@@ -40,6 +45,7 @@ type fetchWork struct {
 	parts     []fetchPart // in the order of the request
 	committed bool
 	bytes     int
+	most      int  // bytes of the answer
 	answer    bool // an error or a diverging epoch: answer at once
 	changed   chan struct{}
 }
@@ -126,7 +132,7 @@ func (w *fetchWork) wait(ctx context.Context) error {
 }
 
 func (w *fetchWork) enough() bool {
-	return w.answer || w.bytes >= int(w.req.MinBytes) || w.req.MaxWaitMillis <= 0 || len(w.parts) == 0
+	return w.answer || w.bytes >= min(int(w.req.MinBytes), w.most) || w.req.MaxWaitMillis <= 0 || len(w.parts) == 0
 }
 
 func (w *fetchWork) unwatch() {
@@ -156,7 +162,7 @@ func (w *fetchWork) read() {
 
 // readOne reads one partition on. The very first batch of an answer may pass the limits, no other (KIP-74).
 func (w *fetchWork) readOne(f *fetchPart) {
-	room := min(int(w.req.MaxBytes)-w.bytes, int(f.in.PartitionMaxBytes)-len(f.data))
+	room := min(w.most-w.bytes, int(f.in.PartitionMaxBytes)-len(f.data))
 	if room <= 0 && (w.bytes > 0 || len(f.data) > 0) {
 		f.view = f.p.View()
 		return

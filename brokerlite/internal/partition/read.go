@@ -79,12 +79,16 @@ func (p *Partition) EpochAt(offset int64) int32 {
 	return epoch
 }
 
-// EndOfEpoch is the largest known epoch that is at most epoch, and the offset where it ends; -1 and -1 if none is known.
+// EndOfEpoch is the largest known epoch that is at most epoch, and the offset where it ends. An epoch below all known ones,
+// whose records were deleted, ends where the first known one begins. A negative epoch gives -1 and -1.
 func (p *Partition) EndOfEpoch(epoch int32) (int32, int64) {
+	if epoch < 0 {
+		return -1, -1
+	}
 	high := p.View().High
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	found, end := int32(-1), int64(-1)
+	found, end := epoch, p.mu.epochs[0].Start
 	for i, e := range p.mu.epochs {
 		if e.Epoch > epoch {
 			break
