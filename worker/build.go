@@ -19,17 +19,19 @@ import (
 //  3. Each is compared with its predecessor and says that it is ready, with what differs.
 //  4. When all are ready one event makes the edition serve, or ends the build.
 type build struct {
-	u         *unit
-	to        int
-	ed        *edition // nil until the serving edition has stopped
-	state     *control.Build
-	version   int64 // of the processor's control state
-	frozen    bool
-	tasks     map[int32]*task
-	comparing map[int32]bool
-	asked     map[int32]bool // told to say that it stopped
-	warned    bool           // of records left in internal streams
-	hung      error          // a handler did not return: the build ends with this
+	u       *unit
+	to      int
+	ed      *edition // nil until the serving edition has stopped
+	state   *control.Build
+	version int64 // of the processor's control state
+	frozen  bool
+	tasks   map[int32]*task
+	// comparing and asked hold what a task was told to say, that it is ready and that it stopped, with the number of times it had
+	// started over by then: a commit that fails takes what it was to say with it, and then it is told again.
+	comparing map[int32]int64
+	asked     map[int32]int64
+	warned    bool  // of records left in internal streams
+	hung      error // a handler did not return: the build ends with this
 }
 
 // controlMoved reads the control topic and acts on what is new.
@@ -53,8 +55,9 @@ func (u *unit) controlMoved(ctx context.Context) error {
 		if err := u.endBuild(ctx); err != nil {
 			return err
 		}
-		u.build = &build{u: u, to: p.Build.To, tasks: map[int32]*task{}, comparing: map[int32]bool{}, asked: map[int32]bool{}}
+		u.build = &build{u: u, to: p.Build.To, tasks: map[int32]*task{}, comparing: map[int32]int64{}, asked: map[int32]int64{}}
 		u.log.Info("build begins", "edition", p.Build.To, "from", p.Build.From, "reason", p.Build.Reason)
+		u.warnOpen()
 	}
 	u.settle(false)
 	u.build.state, u.build.version, u.build.frozen = p.Build, p.Version, p.Build.Frozen
@@ -74,7 +77,9 @@ func (u *unit) endBuild(ctx context.Context) error {
 	if b == nil {
 		return nil
 	}
-	abandon(b.revoke(nil))
+	gone := b.revoke(nil)
+	abandon(gone)
+	u.worker.forgetTasks(gone)
 	if b.ed != nil {
 		b.ed.close()
 	}
@@ -118,8 +123,12 @@ func (u *unit) startFrozen(ctx context.Context, serving *control.Edition) error 
 // buildMoved takes the next steps that are possible now.
 func (u *unit) buildMoved(ctx context.Context) error {
 	b := u.build
-	if b == nil || b.state == nil || !b.state.Switch {
+	if b == nil || b.state == nil {
 		return nil
+	}
+	if !b.state.Switch { // who asked for the build died before saying so: there is no other way yet to go on
+		_, err := u.write(ctx, control.Event{Kind: control.Switch, Edition: b.to})
+		return err
 	}
 	if !b.state.AllStopped(u.partitions) {
 		if b.frozen {
@@ -151,8 +160,7 @@ func (u *unit) stopServing(ctx context.Context) error {
 		return err
 	}
 	for p, t := range u.tasks {
-		if _, stopped := b.state.Stopped[p]; !stopped && !b.asked[p] {
-			b.asked[p] = true
+		if _, stopped := b.state.Stopped[p]; !stopped && t.sayOnce(b.asked) {
 			t.box.post(msgDrained{control.Event{Kind: control.Stopped, Processor: u.decl.Name, Edition: u.serving.number,
 				Expects: b.version, Partition: p, Next: b.state.Held[p].Next}})
 		}
@@ -365,14 +373,16 @@ func (u *unit) finishBuilding(ctx context.Context) error {
 		return err
 	}
 	for p, t := range b.tasks {
-		if _, ready := b.state.Ready[p]; ready || b.comparing[p] || !t.standsAt(at[p]) {
+		if _, ready := b.state.Ready[p]; ready || !t.standsAt(at[p]) {
 			continue
 		}
 		old := u.tasks[p]
 		if !b.frozen && (old == nil || !old.saidStopped()) {
 			continue
 		}
-		b.comparing[p] = true
+		if !t.sayOnce(b.comparing) {
+			continue
+		}
 		e := control.Event{Kind: control.Ready, Processor: u.decl.Name, Edition: b.to, Expects: b.version, Partition: p}
 		go u.compare(b, e, b.ed.tables, old, t) // ends with its answer to the inbox; the stores refuse once closed
 	}
@@ -457,7 +467,7 @@ func (u *unit) decide(ctx context.Context) error {
 	}
 	ok, err := u.write(ctx, control.Event{Kind: control.Serving, Edition: b.to})
 	if ok {
-		u.log.Info("edition serves", "edition", b.to)
+		u.log.Info("edition takes over", "edition", b.to, "from", b.state.From)
 	}
 	return err
 }

@@ -57,6 +57,9 @@ type Config struct {
 	SwitchByHand bool
 	// SkipLost goes on, counted, where retention overtook a position; false: the task stops (S-16).
 	SkipLost bool
+	// Listen is the address on which Run serves Handler, as "host:port", ":port" or "port". Without a host it is reached from this
+	// machine alone; 0.0.0.0 and [::] are every address. Port 0 is a free one; Status says which. "": no listener.
+	Listen string
 	// Logger gets what an operator wants to know. nil: silent.
 	Logger *slog.Logger
 

@@ -20,6 +20,7 @@ type input struct {
 	next   int64              // position: offset of the next record to handle
 	read   int64              // fetched up to here
 	high   int64              // high watermark as last seen
+	stable int64              // last stable offset as last seen
 	limit  int64              // take nothing at or above; -1: no limit
 	checks int                // records until the partitioner is checked again
 	seen   int64              // records whose partitioner was checked in a row, at most checkFirst
@@ -60,7 +61,7 @@ func (t *task) fetch() error {
 		b.Release()
 		return err
 	}
-	in.high = max(b.High, b.Next)
+	in.high, in.stable = max(b.High, b.Next), b.Stable
 	in.read = b.Next
 	t.now = t.ed.unit.worker.config.Clock.Now()
 	if len(b.Records) == 0 && len(in.queue) == 0 {

@@ -191,7 +191,9 @@ func (l *lane) commit(ctx context.Context) {
 	ends, err := l.write(ctx, fs)
 	if err == nil {
 		l.apply(fs, ends)
-		l.ed.unit.worker.committed(l.ed.unit.worker.config.Clock.Now().Sub(started))
+		took := l.ed.unit.worker.config.Clock.Now().Sub(started)
+		l.ed.unit.commits.succeeded(took)
+		l.ed.unit.worker.committed(took)
 		return
 	}
 	l.failed(ctx, fs, err)
@@ -350,7 +352,8 @@ func (l *lane) failed(ctx context.Context, fs []*frozen, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.log.Warn("commit failed", "error", err)
+	l.ed.unit.commits.hasFailed(err)
+	l.log.Warn("commit failed", "kind", failureKinds[failureKind(err)].name, "error", err)
 	if errors.Is(err, commitlog.ErrFenced) {
 		l.closed = true
 		l.ed.unit.tell(unitFailed{fmt.Errorf("%s lane %d: another worker has this worker's id: %w", l.ed.group, l.index, err)})

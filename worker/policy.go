@@ -69,6 +69,9 @@ func (t *task) backOff(p decl.ErrorPolicy) {
 	wait = min(wait, p.MaxBackoff)
 	c := t.ed.unit.worker.config.Clock
 	t.retry = retry{pending: true, attempts: t.retry.attempts + 1, at: c.Now().Add(wait), timer: c.NewTimer(wait)}
+	t.shared.Lock()
+	t.shared.retries++
+	t.shared.Unlock()
 	t.setPhase(Backoff)
 }
 
@@ -175,6 +178,7 @@ func (t *task) unpark() {
 	t.shared.Lock()
 	t.shared.parked = nil
 	t.shared.Unlock()
+	t.log.Info("stopped task tries its record again")
 	t.setPhase(t.runningPhase())
 	t.touch()
 }

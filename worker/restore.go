@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
@@ -45,6 +46,7 @@ func (t *task) open() error {
 func (t *task) reload(m msgReload) error {
 	t.setPhase(Restoring)
 	t.lane.drop(t)
+	t.recount()
 	t.singleOut(m)
 	t.dropQueues()
 	t.cache.Rollback()
@@ -58,6 +60,15 @@ func (t *task) reload(m msgReload) error {
 		t.reader.Drop(in.part)
 	}
 	return t.takeOver()
+}
+
+// recount goes back to the counters of what is committed: what was handled since is handled again.
+func (t *task) recount() {
+	s := &t.shared
+	s.Lock()
+	defer s.Unlock()
+	t.counts = counters{s.records, s.skipped, s.letters, s.fenced, s.foreign, s.lost}
+	s.reloads++
 }
 
 // singleOut prepares to find the record that the log refused (S-10): the records of the failed commit are committed one by
@@ -121,6 +132,7 @@ func (t *task) takeOver() error {
 	}
 	t.now = t.ed.unit.worker.config.Clock.Now()
 	t.opened = true
+	t.unparkNew = true // whatever the journal says of an earlier life: the next commit takes it back, unless it parks again
 	if t.parkAfter != nil {
 		t.park(nil, nil, t.parkAfter)
 		t.parkAfter = nil
@@ -260,6 +272,7 @@ func (r *restoring) run(ctx context.Context, starts []commitlog.Position) error 
 		}
 	}
 	t.progress(0, total)
+	tell := t.restoreLog(total)
 	for done := int64(0); open > 0; {
 		if t.box.attention.Load() {
 			if err := t.interrupted(); err != nil {
@@ -287,7 +300,11 @@ func (r *restoring) run(ctx context.Context, starts []commitlog.Position) error 
 			open--
 		}
 	}
-	return r.finish()
+	if err := r.finish(); err != nil {
+		return err
+	}
+	tell()
+	return nil
 }
 
 func (r *restoring) find(p commitlog.Partition) int {
@@ -358,6 +375,23 @@ func (r *restoring) finish() error {
 	return nil
 }
 
+// restoreLog logs that a restore begins; what it gives logs its end. One that has nothing to read is not worth a line of an
+// operator's log.
+func (t *task) restoreLog(offsets int64) (ended func()) {
+	level := slog.LevelInfo
+	if offsets == 0 {
+		level = slog.LevelDebug
+	}
+	c := t.ed.unit.worker.config.Clock
+	began := c.Now()
+	t.log.Log(t.ctx, level, "restore begins", "offsets", offsets)
+	return func() {
+		took := c.Now().Sub(began)
+		rate := int64(float64(offsets) / max(took, time.Microsecond).Seconds())
+		t.log.Log(t.ctx, level, "restored", "offsets", offsets, "duration", took, "offsets_per_second", rate)
+	}
+}
+
 func (t *task) progress(done, total int64) {
 	t.shared.Lock()
 	t.shared.restored, t.shared.toRestore = done, total
@@ -423,7 +457,7 @@ func (t *task) place(pos *journal.Position, stable []int64) error {
 	for _, in := range t.inputs {
 		t.shared.committed[in.stream.Name] = in.next
 	}
-	t.shared.commits = t.commit
+	t.shared.commits, t.shared.time = t.commit, t.streamTime
 	t.shared.parked = nil
 	t.shared.Unlock()
 	return nil

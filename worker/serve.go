@@ -17,6 +17,7 @@ import (
 func (u *unit) serve(ctx context.Context, ed *edition) error {
 	u.serving, u.build, u.assignedOnce = ed, nil, false
 	defer u.settle(false)
+	defer u.member.Store(false)
 	if err := ed.start(u.worker.hard); err != nil {
 		return err
 	}
@@ -184,7 +185,8 @@ func (u *unit) assigned(ctx context.Context, a member.Assignment) error {
 	}
 	u.owned, u.assignedOnce = owned, true
 	u.placed.Store(&placement{u.serving, owned})
-	u.log.Info("partitions assigned", "generation", a.Member.Generation, "partitions", a.Partitions)
+	u.log.Info("partitions assigned", "group", a.Member.Group, "member", a.Member.ID, "generation", a.Member.Generation,
+		"edition", u.serving.number, "partitions", a.Partitions)
 	var revoked []*task
 	for p, t := range u.tasks {
 		if !owned[p] {
@@ -194,6 +196,7 @@ func (u *unit) assigned(ctx context.Context, a member.Assignment) error {
 	}
 	revoked = append(revoked, u.build.revoke(owned)...)
 	abandon(revoked)
+	u.worker.forgetTasks(revoked)
 	u.serving.setMember(a.Member)
 	if err := u.checkKept(ctx); err != nil {
 		return err
@@ -215,6 +218,7 @@ func (u *unit) assigned(ctx context.Context, a member.Assignment) error {
 	if u.build != nil {
 		u.build.reassigned(a.Member)
 	}
+	u.member.Store(true)
 	return u.controlMoved(ctx)
 }
 
@@ -252,7 +256,9 @@ func (u *unit) checkKept(ctx context.Context) error {
 
 // lost drops everything: the group has given this worker's partitions to others.
 func (u *unit) lost() {
-	u.log.Warn("membership lost, its tasks start over when the group assigns them again")
+	u.member.Store(false)
+	u.log.Warn("membership lost, its tasks start over when the group assigns them again", "group", u.serving.group,
+		"edition", u.serving.number, "tasks", len(u.tasks))
 	for _, l := range u.lanes() {
 		l.interrupt()
 		l.do(func() { l.closed = true })
@@ -262,9 +268,12 @@ func (u *unit) lost() {
 		all = append(all, t)
 		delete(u.tasks, p)
 	}
-	u.owned = map[int32]bool{}
+	u.owned, u.assignedOnce = map[int32]bool{}, false
+	u.settle(false)
 	u.placed.Store(&placement{u.serving, u.owned})
-	abandon(append(all, u.build.revoke(nil)...))
+	all = append(all, u.build.revoke(nil)...)
+	abandon(all)
+	u.worker.forgetTasks(all)
 }
 
 // abandon ends tasks without a commit and waits for them. One whose handler does not return is left to itself: it can

@@ -85,6 +85,9 @@ type task struct {
 		phase     Phase
 		committed map[string]int64 // next offset per stream
 		ends      map[string]int64 // high watermark as last seen
+		stables   map[string]int64 // last stable offset as last seen
+		behind    map[string]*trail
+		time      int64 // stream time, -1: none
 		restored  int64
 		toRestore int64
 		parked    *journal.Parked
@@ -95,6 +98,8 @@ type task struct {
 		fenced    int64
 		foreign   int64
 		lost      int64
+		retries   int64
+		reloads   int64
 		stopped   bool         // has committed a Stopped event of the switch under way
 		store     *state.Store // nil until it is open; safe for concurrent use, refuses once closed
 		copies    []*mirror    // of tables of others; their offsets and stores are for all
@@ -149,6 +154,7 @@ func newTask(ed *edition, partition int32, hung *hang) *task {
 	t.streamTime = -1
 	t.shared.committed = map[string]int64{}
 	t.shared.ends = map[string]int64{}
+	t.shared.stables, t.shared.behind, t.shared.time = map[string]int64{}, map[string]*trail{}, -1
 	t.setPhase(Restoring)
 	return t
 }
@@ -201,7 +207,7 @@ func (t *task) live(resume error) error {
 		if !again {
 			return err
 		}
-		t.log.Warn("task goes back to what is committed", "cause", reload.cause)
+		t.log.Warn("task goes back to what is committed", "error", reload.cause)
 		if err := t.reload(reload.msgReload); err != nil {
 			return err
 		}
@@ -422,9 +428,10 @@ func (t *task) publish(f *frozen) {
 		s.committed[in.Stream] = in.Next
 	}
 	for _, in := range t.inputs {
-		s.ends[in.stream.Name] = in.high
+		s.ends[in.stream.Name] = max(s.ends[in.stream.Name], in.high)
+		s.stables[in.stream.Name] = max(s.stables[in.stream.Name], in.stable)
 	}
-	s.commits = f.position.Commit
+	s.commits, s.time = f.position.Commit, f.position.StreamTime
 	c := f.counts
 	s.records, s.skipped, s.letters, s.fenced, s.foreign, s.lost = c.records, c.skipped, c.letters, c.fenced, c.foreign, c.lost
 	for _, e := range f.events {

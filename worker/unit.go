@@ -37,7 +37,10 @@ type unit struct {
 
 	// steady: the group has assigned partitions and no build is under way. Settled reads it.
 	steady atomic.Bool
-	placed atomic.Pointer[placement] // what the group gave, for Settled
+	// member: this worker has its share of the processor's partitions, which may be none.
+	member  atomic.Bool
+	commits commitFigures
+	placed  atomic.Pointer[placement] // what the group gave, for Settled
 }
 
 // The messages of a unit's inbox.
@@ -99,8 +102,11 @@ func (u *unit) run(ctx context.Context) error {
 		if err != nil {
 			return quietly(ctx, err)
 		}
+		u.log.Info("edition serves here", "edition", ed.number, "version", u.decl.Version)
 		if err := u.serve(ctx, ed); err != nil && !errors.Is(err, errSwitched) {
 			return quietly(ctx, err)
+		} else if err != nil {
+			u.worker.forget(func(t *task) bool { return t.ed.unit == u })
 		}
 	}
 	return nil
@@ -258,9 +264,12 @@ func (u *unit) cancel(ctx context.Context, edition int, reason string) error {
 	return err
 }
 
+// cancelAndDrop is cancel where nothing of the build runs here. A cancel that came too late drops nothing.
 func (u *unit) cancelAndDrop(ctx context.Context, edition int, reason string) error {
-	if err := u.cancel(ctx, edition, reason); err != nil {
+	ok, err := u.write(ctx, control.Event{Kind: control.Cancel, Edition: edition, Reason: reason})
+	if err != nil || !ok {
 		return err
 	}
+	u.log.Warn("build ends without a switch", "edition", edition, "reason", reason)
 	return u.worker.dropEdition(ctx, u.decl, edition)
 }

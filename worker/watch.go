@@ -22,7 +22,10 @@ type hang struct {
 // in one handler for at least the time between them. First the handler's context is cancelled; if that does not help within
 // handlerGrace, the task is given up and its partition gets a new one, which treats the record as failed.
 func (w *Worker) watchdog(ctx context.Context) {
-	every := max(w.config.MaxHandlerTime/4, time.Millisecond)
+	every := w.dogEvery()
+	began := w.config.Clock.Now()
+	w.dogLooked.Store(&began)
+	defer w.dogLooked.Store(nil)
 	timer := w.config.Clock.NewTimer(every)
 	defer timer.Stop()
 	seen := map[*task]sighting{}
@@ -34,6 +37,7 @@ func (w *Worker) watchdog(ctx context.Context) {
 		}
 		timer.Reset(every)
 		now := w.config.Clock.Now()
+		w.dogLooked.Store(&now)
 		next := map[*task]sighting{}
 		for _, t := range w.allTasks() {
 			if s, ok := w.look(t, seen[t], now); ok {
@@ -43,6 +47,8 @@ func (w *Worker) watchdog(ctx context.Context) {
 		seen = next
 	}
 }
+
+func (w *Worker) dogEvery() time.Duration { return max(w.config.MaxHandlerTime/4, time.Millisecond) }
 
 // sighting is a call that was under way at a look.
 type sighting struct {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"sync"
@@ -34,6 +35,13 @@ type Worker struct {
 	budget budget
 	moved  atomic.Int64 // stores moved aside
 	hung   atomic.Int64 // handlers that never returned
+	// endsFailed counts the times that the log did not say where inputs end.
+	endsFailed atomic.Int64
+	watched    atomic.Bool // somebody looks at the worker while it runs: ends are asked for
+	stopping   atomic.Bool // the context of Run has ended
+	address    atomic.Pointer[string]
+	probe      probe
+	dogLooked  atomic.Pointer[time.Time] // when the watchdog last looked; nil: it does not run
 	// settling counts the calls of Settled under way: while there are any, tasks that run out of records ask for a commit.
 	settling atomic.Int64
 
@@ -122,7 +130,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return w.over(err)
 	}
-	err = w.runUnits(ctx)
+	err = w.runObserved(ctx)
 	if lock != nil {
 		err = firstError(err, lock.Close())
 	}
@@ -260,6 +268,18 @@ func (w *Worker) addTask(t *task) {
 		}
 	}
 	w.mu.tasks[t] = true
+	w.mu.Unlock()
+	w.changed()
+}
+
+// forgetTasks takes tasks out of Status: their partitions are others' now, or their edition is gone.
+func (w *Worker) forgetTasks(gone []*task) {
+	w.forget(func(t *task) bool { return slices.Contains(gone, t) })
+}
+
+func (w *Worker) forget(gone func(t *task) bool) {
+	w.mu.Lock()
+	maps.DeleteFunc(w.mu.tasks, func(t *task, _ bool) bool { return gone(t) })
 	w.mu.Unlock()
 	w.changed()
 }

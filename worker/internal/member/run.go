@@ -91,13 +91,13 @@ func (l *loop) work(t task, wait time.Duration) func(context.Context) event {
 		return func(ctx context.Context) event { return l.sync(ctx, joined) }
 	case taskAssign:
 		a := Assignment{Member: member, Partitions: append([]int32{}, l.machine.assign...)}
-		l.config.Logger.Info("partitions assigned", "group", member.Group, "member", member.ID,
+		l.config.Logger.Debug("assignment", "group", member.Group, "member", member.ID,
 			"generation", member.Generation, "topics", topics, "partitions", a.Partitions)
 		return func(ctx context.Context) event { return event{err: l.config.Hooks.Assigned(ctx, a)} }
 	case taskPrepare:
 		return func(ctx context.Context) event { return l.prepare(ctx, member) }
 	case taskLost:
-		l.config.Logger.Warn("membership lost", "group", l.config.Group, "partitions", l.machine.assign)
+		l.config.Logger.Debug("membership lost", "group", l.config.Group, "partitions", l.machine.assign)
 		return func(context.Context) event { l.config.Hooks.Lost(); return event{} }
 	case taskBackoff:
 		timer := l.config.Clock.NewTimer(wait)
