@@ -10,6 +10,7 @@ import (
 	"github.com/millrun/millrun/internal/journal"
 	"github.com/millrun/millrun/internal/names"
 	"github.com/millrun/millrun/state"
+	"github.com/millrun/millrun/topology"
 )
 
 // foreign is a table of others as a task reads it (S-20): a copy of the task's partition of the topic that serves, which the
@@ -487,5 +488,17 @@ func (u *unit) tellSources() {
 		for _, t := range u.build.tasks {
 			t.box.post(msgSources{})
 		}
+	}
+}
+
+// warnOpen says before a build that its comparison will prove nothing where tables of others are read (C-64).
+func (u *unit) warnOpen() {
+	var tables []string
+	for _, d := range append(append([]*decl.Table(nil), u.decl.Reads...), u.decl.Globals...) {
+		tables = append(tables, d.Name)
+	}
+	if len(tables) > 0 {
+		u.log.Warn("the build reads tables of others as they are now, not as they were: keys that differ may be theirs", "tables", tables,
+			"class", topology.ProofOf(u.decl).String())
 	}
 }
