@@ -107,8 +107,14 @@ func (t *Topology) checkTopic(d *decl.Table) (faults []error) {
 	return faults
 }
 
-// checkReadBy: what is read by partition must be partitioned as the inputs are.
+// checkReadBy: what is read by partition must be partitioned as the inputs are, and be no input: a record would find itself, or
+// what came after it.
 func (t *Topology) checkReadBy(p *decl.Processor, d *decl.Table) []error {
+	for _, in := range p.Inputs {
+		if d.Topic && !in.Stream.Internal && in.Stream.Name == d.Name {
+			return []error{fault(p.Site, "processor %s consumes %s and reads it as a table: keep what its records say in a table that the processor owns", p.Name, d.Name)}
+		}
+	}
 	theirs := d.Partitioner
 	if owner := t.Owner(d.Name); !d.Topic && owner != nil {
 		theirs = Partitioner(owner)

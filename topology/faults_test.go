@@ -177,7 +177,7 @@ func TestEveryFaultSaysWhatToChange(t *testing.T) {
 	}
 }
 
-var place = regexp.MustCompile(`faults_test\.go:\d+`)
+var place = regexp.MustCompile(`(?:faults|foreign)_test\.go:\d+`)
 
 // sentences checks that each fault begins with a place of this file, and takes it away.
 func sentences(t *testing.T, err error) (list []string) {
