@@ -23,20 +23,41 @@ func (l *Log) Aborted(from, upTo int64) (aborted []Aborted, err error) {
 			if first := p.abortedFrom(); first < 0 || first >= upTo {
 				continue
 			}
-			x, err := l.indexOf(p)
-			if err != nil {
+			var err error
+			if aborted, err = l.abortedIn(p, from, upTo, aborted); err != nil {
 				return err
-			}
-			for _, a := range x.aborted {
-				if a.First < upTo && a.Last >= from {
-					aborted = append(aborted, a)
-				}
 			}
 		}
 		return nil
 	})
 	slices.SortFunc(aborted, func(a, b Aborted) int { return cmp.Compare(a.First, b.First) })
 	return aborted, err
+}
+
+// abortedIn appends those of one segment. The growing one's index is looked at in place: a copy for each read of committed
+// records would cost more than the read.
+func (l *Log) abortedIn(p part, from, upTo int64, dst []Aborted) ([]Aborted, error) {
+	var x *index
+	var err error
+	if p.s == nil {
+		if err = l.complete(p.a); err == nil {
+			p.a.mu.RLock()
+			defer p.a.mu.RUnlock()
+			x = &p.a.mu.index
+		}
+	} else {
+		x, err = l.indexOf(p)
+	}
+	if err != nil {
+		return dst, err
+	}
+	first, _ := slices.BinarySearchFunc(x.aborted, from, func(a Aborted, from int64) int { return cmp.Compare(a.Last, from) })
+	for _, a := range x.aborted[first:] {
+		if a.First < upTo {
+			dst = append(dst, a)
+		}
+	}
+	return dst, nil
 }
 
 func (p part) abortedFrom() int64 {
