@@ -64,9 +64,11 @@ func (e *Engine) due(now time.Time) time.Time {
 	return next
 }
 
-// runCheckpoints writes a snapshot whenever one is due. Open starts it, Close ends it.
+// runCheckpoints writes a snapshot whenever one is due. Open starts it, Close ends it. After one that failed it pauses: each
+// round of the log asks for the next, and each try keeps writers out for a moment.
 func (e *Engine) runCheckpoints() {
 	defer e.loops.Done()
+	pause := retryAfter
 	for {
 		select {
 		case <-e.checkpoint:
@@ -75,8 +77,26 @@ func (e *Engine) runCheckpoints() {
 		case <-e.failed:
 			return
 		}
-		if err := e.Checkpoint(false); err != nil && e.Err() == nil {
+		if err := e.Checkpoint(false); err == nil {
+			pause = retryAfter
+		} else if e.Err() == nil {
 			e.c.Logger.Error("checkpoint failed; recovery would take longer", "dir", e.dir, "error", err)
+			e.rest(pause)
+			pause = min(2*pause, maxPause)
 		}
+	}
+}
+
+// maxPause is the longest time between a checkpoint that failed and the next try.
+const maxPause = time.Minute
+
+// rest waits until d has passed or the engine ends.
+func (e *Engine) rest(d time.Duration) {
+	t := e.c.Clock.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C():
+	case <-e.stop:
+	case <-e.failed:
 	}
 }
