@@ -193,8 +193,13 @@ func readAll(fs vfs.FS, name string) ([]byte, error) {
 }
 
 // recover brings the state to the end of the write-ahead log (S-49).
-func (e *Engine) recover(s *meta.Snapshot) error {
+func (e *Engine) recover(s *meta.Snapshot) (err error) {
 	r := newReplay(e)
+	defer func() {
+		if err != nil && e.Catalog() == nil { // release does not know them yet
+			err = errors.Join(err, r.close())
+		}
+	}()
 	if err := r.load(s); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
@@ -203,6 +208,11 @@ func (e *Engine) recover(s *meta.Snapshot) error {
 		return err
 	}
 	e.log = log
+	if log.Full() { // what must wait for room is refused from the start, and the timers look for it
+		e.full.Store(true)
+		e.takenBack.Store(true)
+		e.c.Logger.Error("disk full: new records are refused, reading goes on", "dir", e.dir)
+	}
 	e.newest.Store(uint64(report.Last))
 	unclean := !s.Clean || redone > 0 || report.Cut != nil
 	if report.Cut != nil {
@@ -250,6 +260,14 @@ func (e *Engine) openLog(s *meta.Snapshot, r *replay) (log *wal.Log, report wal.
 	}
 	// From the older snapshot on, so that the log keeps what that one needs (S-56).
 	log, report, err = wal.Open(e.walDir(), c, wal.LSN(e.kept.older.LSN), replay)
+	var damage *wal.Damage
+	if errors.As(err, &damage) && redone == 0 {
+		// Perhaps only the older snapshot needs what is lost.
+		e.c.Logger.Error("write-ahead log is damaged, the start needs the newer part alone", "error", err)
+		e.kept.older = nil
+		log, report, err = wal.Open(e.walDir(), c, wal.LSN(s.LSN), replay)
+		return log, report, redone, err
+	}
 	if err != nil || uint64(report.Last) >= s.LSN {
 		return log, report, redone, err
 	}

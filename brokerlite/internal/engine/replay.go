@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,6 +27,15 @@ type replay struct {
 func newReplay(e *Engine) *replay {
 	return &replay{e: e, now: e.Now(), topics: map[string]*meta.Topic{}, parts: map[meta.Handle]*partition.Partition{},
 		byPID: map[int64]*transactional{}, older: map[meta.Handle]int64{}}
+}
+
+// close lets go of the files of a recovery that failed.
+func (r *replay) close() error {
+	var faults []error
+	for _, p := range r.parts {
+		faults = append(faults, p.Close())
+	}
+	return errors.Join(faults...)
 }
 
 // load begins with a snapshot.

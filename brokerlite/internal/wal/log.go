@@ -195,6 +195,13 @@ func (l *Log) Durable() LSN {
 	return l.mu.decided
 }
 
+// Full says that the disk has no room and only reserved records are taken; Resume ends it. A log may begin so.
+func (l *Log) Full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.full != nil
+}
+
 // Err is the final error of the log, nil while it works: a sync failed, or a write for another reason than a full disk.
 // Every waiter got it, and so does every later call; the files are not touched again. Only a new Open, which trusts the
 // disk alone, can go on. A full disk is not final and not reported here.
