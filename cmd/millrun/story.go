@@ -53,11 +53,28 @@ func (s source) story(ctx context.Context) (*story, error) {
 		return nil, err
 	}
 	return &story{title: "history of " + s.repo, rows: rows, app: githistory.App, processor: githistory.ProcessorName,
-		answers: func(ctx context.Context, log commitlog.Log) ([]flights.Check, error) {
-			return githistory.Answers(ctx, s.repo, log)
-		},
-		sample: sampleHistory,
-	}, nil
+		answers: s.askGit(), sample: sampleHistory}, nil
+}
+
+// askGit compares with what git says, which takes a while on a large repository, so it is asked once.
+func (s source) askGit() func(ctx context.Context, log commitlog.Log) ([]flights.Check, error) {
+	var facts *githistory.Facts
+	return func(ctx context.Context, log commitlog.Log) ([]flights.Check, error) {
+		if facts == nil {
+			head, err := githistory.LoadedHead(ctx, log)
+			if err != nil {
+				return nil, err
+			}
+			if facts, err = githistory.Ask(ctx, s.repo, head); err != nil {
+				return nil, err
+			}
+		}
+		tables, err := githistory.Read(ctx, log)
+		if err != nil {
+			return nil, err
+		}
+		return tables.Checks(facts), nil
+	}
 }
 
 // work is a child's whole life: load up to a row, 0 for all, and count.

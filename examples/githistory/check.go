@@ -16,10 +16,13 @@ import (
 // Check is one fact that git tells, beside what the tables say.
 type Check = rows.Check
 
-// Answers reads the tables and compares them with what git itself says about the history that was loaded: by commands that
-// have nothing in common with Load but the repository, and by Fold.
+// Answers reads the tables and compares them with what git itself says about the history that was loaded.
 func Answers(ctx context.Context, repo string, log commitlog.Log) ([]Check, error) {
 	head, err := LoadedHead(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := Ask(ctx, repo, head)
 	if err != nil {
 		return nil, err
 	}
@@ -27,32 +30,47 @@ func Answers(ctx context.Context, repo string, log commitlog.Log) ([]Check, erro
 	if err != nil {
 		return nil, err
 	}
-	checks, err := t.Checks(ctx, repo, head)
-	if err != nil {
-		return nil, fmt.Errorf("ask git: %w", err)
-	}
-	return checks, nil
+	return t.Checks(facts), nil
 }
 
-// Checks compares the tables with what git says about the history of head.
-func (t Tables) Checks(ctx context.Context, repo, head string) ([]Check, error) {
-	g := asked{ctx: ctx, repo: repo, head: head}
-	commits, authors := g.commits(), g.authors()
-	lines, paths := g.lines(), g.paths()
-	var counts, lasts int64
-	picked := sample(t.Files)
-	for _, path := range picked {
-		n, last := g.file(path)
-		f := t.Files[path]
-		counts += bit(n != f.Changes)
-		lasts += bit(last != f.LastCommit+" "+f.LastAuthor)
-	}
-	if g.err != nil {
-		return nil, g.err
-	}
+// Facts is what git says about the history of a commit, and what a plain loop over it gives.
+type Facts struct {
+	commits int64
+	authors map[string]int64 // commits by author
+	lines   Totals
+	paths   int64
+	sample  map[string]pathFacts
+	folded  Tables
+}
+
+// pathFacts is what git says about one path: how many commits touched it, and the last one with its author.
+type pathFacts struct {
+	commits int64
+	last    string
+}
+
+// Ask asks git by commands that have nothing in common with Load but the repository, and Fold. It reads the history a few
+// times: on a large repository that takes longer than the counting.
+func Ask(ctx context.Context, repo, head string) (*Facts, error) {
 	folded, err := Fold(ctx, repo, head)
 	if err != nil {
 		return nil, err
+	}
+	g := asked{ctx: ctx, repo: repo, head: head}
+	f := &Facts{g.commits(), g.authors(), g.lines(), g.paths(), g.files(sample(folded.Files)), folded}
+	if g.err != nil {
+		return nil, fmt.Errorf("ask git: %w", g.err)
+	}
+	return f, nil
+}
+
+// Checks compares the tables with the facts.
+func (t Tables) Checks(f *Facts) []Check {
+	var counts, lasts int64
+	for path, want := range f.sample {
+		got := t.Files[path]
+		counts += bit(want.commits != got.Changes)
+		lasts += bit(want.last != got.LastCommit+" "+got.LastAuthor)
 	}
 	own := map[string]int64{}
 	for author, a := range t.Authors {
@@ -60,24 +78,24 @@ func (t Tables) Checks(ctx context.Context, repo, head string) ([]Check, error) 
 	}
 	all, files := sum(t.Authors), sumFiles(t.Files)
 	return []Check{
-		rows.NewCheck("commits (git rev-list --count)", commits, all.Commits),
-		rows.NewCheck("authors (git shortlog)", int64(len(authors)), int64(len(t.Authors))),
-		rows.NewCheck("authors with another number of commits", 0, differing(authors, own)),
-		rows.NewCheck("changes (git log --numstat)", lines.Changes, all.Changes),
-		rows.NewCheck("lines added", lines.Added, all.Added),
-		rows.NewCheck("lines removed", lines.Removed, all.Removed),
-		rows.NewCheck("changes of binary files", lines.Binary, all.Binary),
-		rows.NewCheck("lines added, by file", lines.Added, files.Added),
-		rows.NewCheck("lines removed, by file", lines.Removed, files.Removed),
-		rows.NewCheck("lines added, by directory", lines.Added, sum(t.Directories).Added),
-		rows.NewCheck("lines removed, by directory", lines.Removed, sum(t.Directories).Removed),
-		rows.NewCheck("files that ever were (git log --name-only)", paths, int64(len(t.Files))),
-		rows.NewCheck(fmt.Sprintf("of %d files, with another number of commits", len(picked)), 0, counts),
-		rows.NewCheck(fmt.Sprintf("of %d files, with another last author", len(picked)), 0, lasts),
-		rows.NewCheck("files that differ from a plain loop", 0, differing(folded.Files, t.Files)),
-		rows.NewCheck("authors that differ from a plain loop", 0, differing(folded.Authors, t.Authors)),
-		rows.NewCheck("directories that differ from a plain loop", 0, differing(folded.Directories, t.Directories)),
-	}, nil
+		rows.NewCheck("commits (git rev-list --count)", f.commits, all.Commits),
+		rows.NewCheck("authors (git shortlog)", int64(len(f.authors)), int64(len(t.Authors))),
+		rows.NewCheck("authors with another number of commits", 0, differing(f.authors, own)),
+		rows.NewCheck("changes (git log --numstat)", f.lines.Changes, all.Changes),
+		rows.NewCheck("lines added", f.lines.Added, all.Added),
+		rows.NewCheck("lines removed", f.lines.Removed, all.Removed),
+		rows.NewCheck("changes of binary files", f.lines.Binary, all.Binary),
+		rows.NewCheck("lines added, by file", f.lines.Added, files.Added),
+		rows.NewCheck("lines removed, by file", f.lines.Removed, files.Removed),
+		rows.NewCheck("lines added, by directory", f.lines.Added, sum(t.Directories).Added),
+		rows.NewCheck("lines removed, by directory", f.lines.Removed, sum(t.Directories).Removed),
+		rows.NewCheck("files that ever were (git log --name-only)", f.paths, int64(len(t.Files))),
+		rows.NewCheck(fmt.Sprintf("of %d files, with another number of commits", len(f.sample)), 0, counts),
+		rows.NewCheck(fmt.Sprintf("of %d files, with another last author", len(f.sample)), 0, lasts),
+		rows.NewCheck("files that differ from a plain loop", 0, differing(f.folded.Files, t.Files)),
+		rows.NewCheck("authors that differ from a plain loop", 0, differing(f.folded.Authors, t.Authors)),
+		rows.NewCheck("directories that differ from a plain loop", 0, differing(f.folded.Directories, t.Directories)),
+	}
 }
 
 // sample picks up to 25 files, spread over the order of their paths.
@@ -165,13 +183,30 @@ func (g *asked) paths() int64 {
 	return int64(len(seen))
 }
 
-// file asks for the commits of one path, and for the newest commit and its author.
-func (g *asked) file(path string) (n int64, last string) {
-	g.each('\n', func(piece []byte) error {
-		if n++; n == 1 {
-			last = string(piece)
+// files asks for the commits of some paths, newest first.
+func (g *asked) files(paths []string) map[string]pathFacts {
+	args := []string{"log", "-z", "--name-only", "--no-renames", "--no-merges", "--full-history", "--topo-order", "--encoding=UTF-8",
+		"--format=commit %H %aN <%aE>", g.head, "--"}
+	found := map[string]pathFacts{}
+	for _, path := range paths {
+		found[path] = pathFacts{}
+		args = append(args, ":(top,literal)"+path)
+	}
+	commit := ""
+	g.each(0, func(piece []byte) error {
+		path := strings.TrimPrefix(string(piece), "\n")
+		f, picked := found[path]
+		if !picked { // a literal path names a directory too, where one became the other
+			if text, ok := strings.CutPrefix(string(piece), "commit "); ok {
+				commit = text
+			}
+			return nil
 		}
+		if f.commits++; f.commits == 1 {
+			f.last = commit
+		}
+		found[path] = f
 		return nil
-	}, "log", "--no-merges", "--full-history", "--topo-order", "--encoding=UTF-8", "--format=%H %aN <%aE>", g.head, "--", ":(top,literal)"+path)
-	return n, last
+	}, args...)
+	return found
 }

@@ -29,7 +29,8 @@ const headTopic = "history-head"
 
 // Load puts the history of the repository on the log, each row once, however often Load was killed before. Which history is
 // decided by the first Load: up to what HEAD was then. Only one Load may run at a time. All rows are durable when it returns
-// nil.
+// nil. A Load that goes on lets git tell the history from its beginning and passes over what the log has; that takes git's time and
+// no memory.
 func Load(ctx context.Context, log commitlog.Log, cfg LoadConfig) error {
 	if err := load(ctx, log, cfg); err != nil {
 		return fmt.Errorf("load history: %w", err)
