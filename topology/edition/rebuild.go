@@ -103,11 +103,12 @@ func (e *Editions) Rebuild(ctx context.Context, c RebuildConfig) (Result, error)
 	err = e.write(ctx, control.Event{Kind: control.Rebuild, Edition: to, From: serving.Number, Code: serving.Code,
 		Fingerprint: serving.Fingerprint, Partitions: serving.Partitions, Base: serving.Base, Topics: serving.Topics, Hold: c.Hold, Accept: c.Keep,
 		Reason: "asked for by the program"})
-	if err == nil {
-		err = e.write(ctx, control.Event{Kind: control.Switch, Edition: to})
+	if err != nil {
+		return Result{}, err
 	}
-	if b := e.topic.State().Processor(e.decl.Name).Build; err != nil && !(errors.Is(err, ErrBusy) && b != nil && b.To == to) {
-		return Result{}, err // else a worker was faster with the second step
+	err = e.write(ctx, control.Event{Kind: control.Switch, Edition: to})
+	if err != nil && !errors.Is(err, ErrBusy) { // a worker may have been faster with this step, and even with all that follow
+		return Result{}, err
 	}
 	return e.wait(ctx, to, c)
 }
