@@ -2,6 +2,7 @@ package brokerlite_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -111,4 +112,33 @@ func TestDeletedEpochIsNoDivergence(t *testing.T) {
 	p := r.do(fetch).(*kmsg.FetchResponse).Topics[0].Partitions[0]
 	want(t, "diverging epoch", p.DivergingEpoch.Epoch, -1)
 	want(t, "records", len(p.RecordBatches) > 0, true)
+}
+
+// C-42: an offset that was committed while its topic was being deleted is not one of the topic made anew, not after a power
+// cut either: the log has the commit behind the deletion.
+func TestOffsetCommittedDuringADeletionDiesWithItC42(t *testing.T) {
+	r := newRig(t, brokerlite.Config{})
+	r.create("a", 1)
+	r.create("other", 1)
+	_, gate := slowSync(r)
+	gone := make(chan error, 1)
+	go func() {
+		_, err := r.b.Handle(context.Background(), brokerlite.Embedded, deleteRequest("a"))
+		gone <- err
+	}()
+	<-gate.entered // the deletion is written and not durable
+	given, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := r.b.Handle(given, brokerlite.Embedded, commitRequest("g", "a", 0, 7))
+	wantErr(t, "the commit waits", err, context.Canceled)
+	close(gate.release)
+	wantErr(t, "delete", <-gone, nil)
+	r.produce(nobody, "other", 0, "x") // the commit is durable with it
+	r.crash()
+	r.create("a", 1)
+	got, err := r.committed("g", "a", 0, true)
+	want(t, fmt.Sprint("offset ", err), got, -1)
+	r.crash()
+	got, err = r.committed("g", "a", 0, true)
+	want(t, fmt.Sprint("offset after another cut ", err), got, -1)
 }

@@ -192,3 +192,27 @@ func TestFirstSnapshotIsDurableBeforeAnythingIsAcknowledged(t *testing.T) {
 	r.crash()
 	want(t, "after the power cut", len(r.values("a", 0, true)), 1)
 }
+
+// Where the file system is read-only a stopped directory can be looked at all the same, and Open says what is wrong.
+func TestReadOnlyDirectoryIsInspectedAndNotOpened(t *testing.T) {
+	r := newRig(t, brokerlite.Config{})
+	r.create("a", 1)
+	r.produce(nobody, "a", 0, "x")
+	if err := r.b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fs := vfs.NewFaulty(r.mem)
+	fs.SetReadOnly(true)
+	in, err := brokerlite.Inspect(fs, "data", nil)
+	wantErr(t, "inspect", err, nil)
+	want(t, "topics", len(in.Topics), 1)
+	findings, err := brokerlite.Check(fs, "data")
+	wantErr(t, "check", err, nil)
+	want(t, "findings", len(findings), 0)
+	c := r.c
+	c.FS = fs
+	_, err = brokerlite.Open("data", c)
+	if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "data") {
+		t.Errorf("open: %v, want EROFS and the directory's name", err)
+	}
+}

@@ -110,12 +110,16 @@ func (r *rig) tryCreate(topic string, partitions int32, configs ...string) error
 
 func codeErr(code int16) error { return kerr.ErrorForCode(code) }
 
-func (r *rig) delete(topic string) {
-	r.t.Helper()
+func deleteRequest(topic string) *kmsg.DeleteTopicsRequest {
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.Version = 5
 	req.TopicNames = []string{topic}
-	if err := codeErr(r.do(req).(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode); err != nil {
+	return req
+}
+
+func (r *rig) delete(topic string) {
+	r.t.Helper()
+	if err := codeErr(r.do(deleteRequest(topic)).(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode); err != nil {
 		r.t.Fatalf("delete %s: %v", topic, err)
 	}
 }

@@ -127,8 +127,7 @@ func TestStartOnAFullDisk(t *testing.T) {
 	want(t, "failed", r.b.Err(), nil)
 }
 
-func (r *rig) commitOffset(group, topic string, index int32, offset int64) int16 {
-	r.t.Helper()
+func commitRequest(group, topic string, index int32, offset int64) *kmsg.OffsetCommitRequest {
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Version, req.Group, req.Generation = 8, group, -1
 	rt := kmsg.NewOffsetCommitRequestTopic()
@@ -137,7 +136,12 @@ func (r *rig) commitOffset(group, topic string, index int32, offset int64) int16
 	rp.Partition, rp.Offset = index, offset
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
-	resp, err := r.b.Handle(context.Background(), brokerlite.Embedded, req)
+	return req
+}
+
+func (r *rig) commitOffset(group, topic string, index int32, offset int64) int16 {
+	r.t.Helper()
+	resp, err := r.b.Handle(context.Background(), brokerlite.Embedded, commitRequest(group, topic, index, offset))
 	if err != nil {
 		r.t.Errorf("offset commit: %v", err)
 		return -1

@@ -207,6 +207,7 @@ func (r *replay) catalog(t meta.Type, payload []byte) error {
 			return err
 		}
 		r.topics[m.Name] = m
+		r.e.groups.m.DropTopic(m.Name) // as CreateTopic does
 		for i, h := range m.Partitions {
 			r.add(m, int32(i), meta.Partition{Handle: h})
 		}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/millrun/millrun/brokerlite/internal/meta"
 	"github.com/millrun/millrun/brokerlite/internal/wal"
@@ -55,7 +56,7 @@ func LockStopped(fs vfs.FS, dir string) (io.Closer, error) {
 	switch {
 	case errors.Is(err, vfs.ErrLocked):
 		return nil, fmt.Errorf("data directory %s is in use: stop the broker first: %w", dir, err)
-	case err != nil && errors.Is(err, iofs.ErrPermission):
+	case errors.Is(err, iofs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return io.NopCloser(nil), nil
 	}
 	return lock, err

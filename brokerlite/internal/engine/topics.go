@@ -77,6 +77,8 @@ func (e *Engine) CreateTopic(ctx context.Context, name string, partitions int, o
 	if err := e.lasting(ctx, lsn, err); err != nil {
 		return nil, errors.Join(err, e.eraseAll(ps))
 	}
+	// An offset that was committed while an earlier topic of this name was being deleted is not one of this topic.
+	e.dropOffsets(name)
 	t := e.topic(m, ps)
 	e.catalog.Store(catalog.with(t))
 	return t, nil
@@ -150,14 +152,19 @@ func (e *Engine) DeleteTopic(ctx context.Context, name string) error {
 		}
 		h.Unlock()
 	}
-	e.groups.Lock()
-	e.groups.m.DropTopic(name)
-	e.groups.Unlock()
+	e.dropOffsets(name)
 	if err := e.eraseAll(t.Partitions); err != nil {
 		e.c.Logger.Warn("files of a deleted topic remain", "topic", name, "error", err)
 	}
 	signal(e.timersKick) // a full disk may have room again
 	return nil
+}
+
+// dropOffsets takes the offsets of a topic out of all groups.
+func (e *Engine) dropOffsets(topic string) {
+	e.groups.Lock()
+	defer e.groups.Unlock()
+	e.groups.m.DropTopic(topic)
 }
 
 func (e *Engine) eraseAll(ps []*partition.Partition) error {
