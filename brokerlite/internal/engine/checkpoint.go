@@ -116,6 +116,7 @@ func (e *Engine) snapshot() (*meta.Snapshot, []*partition.Partition, error) {
 		p.Forget(limit)
 		s.Partitions = append(s.Partitions, p.Save())
 	}
+	e.txns.forget(e.Now().Add(-transactionalIDExpiration))
 	s.Txns = e.txns.export()
 	e.groups.Lock()
 	s.GroupsState = e.groups.m.AppendSnapshot(nil)

@@ -63,7 +63,7 @@ func (r *replay) load(s *meta.Snapshot) error {
 		}
 	}
 	for _, t := range s.Txns {
-		h := &transactional{m: txn.Import(t)}
+		h := &transactional{m: txn.Import(t), seen: r.now}
 		e.txns.byID[t.ID] = h
 		r.byPID[t.PID] = h
 	}
@@ -155,7 +155,7 @@ func (r *replay) txnEnd(payload []byte, timedOut bool) error {
 	if len(end.Groups) > 0 {
 		r.e.groups.m.EndTransaction(end.PID, end.Epoch, end.Commit)
 	}
-	h := r.e.txns.findOrMake(end.ID)
+	h := r.e.txns.findOrMake(end.ID, r.now)
 	r.owe(h.m.Partitions(), end)
 	h.m.ApplyEnd(end, timedOut)
 	r.owns(end.NextPID, h)
@@ -178,7 +178,7 @@ func (r *replay) txnInit(payload []byte) error {
 	if err != nil {
 		return err
 	}
-	h := r.e.txns.findOrMake(init.ID)
+	h := r.e.txns.findOrMake(init.ID, r.now)
 	h.m.ApplyInit(init)
 	r.owns(init.PID, h)
 	return nil
@@ -194,7 +194,7 @@ func (r *replay) txnOffsets(payload []byte) error {
 	if err != nil {
 		return err
 	}
-	r.e.txns.findOrMake(o.ID).m.ApplyStage(o.Group, r.now)
+	r.e.txns.findOrMake(o.ID, r.now).m.ApplyStage(o.Group, r.now)
 	return r.e.groups.m.Apply(o.Record)
 }
 

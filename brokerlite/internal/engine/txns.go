@@ -27,6 +27,28 @@ type transactional struct {
 	sync.Mutex
 	m   *txn.Machine
 	lsn wal.LSN // newest record about it: what every answer waits for (S-48)
+
+	seen time.Time // somebody used it, or recovery met it
+}
+
+// transactionalIDExpiration is how long an id without a transaction is remembered after its last use, as
+// transactional.id.expiration.ms of Kafka's broker. Whoever comes later begins anew with InitProducerId.
+const transactionalIDExpiration = 7 * 24 * time.Hour
+
+// forget drops the ids that nobody has used since limit, if there are many: an owner that was quiet for so long is told that
+// its id is another's, which most clients take for the end, so it is not done without need. The gate is held for writing:
+// nobody holds a host.
+func (t *txns) forget(limit time.Time) {
+	t.Lock()
+	defer t.Unlock()
+	if len(t.byID) <= maxTransactionalIDs/2 {
+		return
+	}
+	for id, h := range t.byID {
+		if !h.m.Open && h.seen.Before(limit) {
+			delete(t.byID, id)
+		}
+	}
 }
 
 // Producer is the producer id and epoch of an answer.
@@ -43,16 +65,16 @@ func (t *txns) find(id string) *transactional {
 }
 
 // maxTransactionalIDs bounds the ids remembered. Above it new ones are refused with COORDINATOR_NOT_AVAILABLE; those known
-// go on.
+// go on. From half of it on a checkpoint forgets those that are idle (forget).
 const maxTransactionalIDs = 100_000
 
 // findOrMake gives the host of an id; nil when it is new and there are too many.
-func (t *txns) findOrMake(id string) *transactional {
+func (t *txns) findOrMake(id string, now time.Time) *transactional {
 	t.Lock()
 	defer t.Unlock()
 	h := t.byID[id]
 	if h == nil && len(t.byID) < maxTransactionalIDs {
-		h = &transactional{m: txn.New(id)}
+		h = &transactional{m: txn.New(id), seen: now}
 		t.byID[id] = h
 	}
 	return h
@@ -89,7 +111,7 @@ func (e *Engine) NewProducerID() (Producer, int16) {
 func (e *Engine) InitProducer(id string, pid int64, epoch int16, timeout time.Duration) (Producer, int16) {
 	e.gate.RLock()
 	defer e.gate.RUnlock()
-	h := e.txns.findOrMake(id)
+	h := e.txns.findOrMake(id, e.Now())
 	if h == nil {
 		return Producer{ID: -1, Epoch: -1}, kerr.CoordinatorNotAvailable.Code
 	}
@@ -126,7 +148,7 @@ func (e *Engine) change(h *transactional, end *meta.TxnEnd, kind meta.Type, payl
 	if err != nil {
 		return err
 	}
-	h.lsn = lsn
+	h.lsn, h.seen = lsn, e.Now()
 	e.settle.list = append(e.settle.list, unsettled{lsn: lsn, host: h, before: before, end: end})
 	return nil
 }
