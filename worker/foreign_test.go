@@ -262,3 +262,98 @@ func TestAnotherWorkerFindsTheSame(t *testing.T) {
 		})
 	}
 }
+
+// S-12, of copies: one that does not fit its topic is made anew, and what the topic does not say any more is gone.
+func TestACopyIsTrustedOnlyIfItFitsItsTopic(t *testing.T) {
+	ctx := context.Background()
+	rate := func(key string, value []byte) commitlog.Record { return commitlog.Record{Key: []byte(key), Value: value} }
+	for name, reads := range waysToRead {
+		for _, c := range []struct {
+			name    string
+			between func(b *bench)
+			want    string
+			aside   int64
+		}{
+			{"the topic was made anew, with more in it", func(b *bench) {
+				if err := b.log.DeleteTopic(ctx, "rates"); err != nil {
+					t.Fatal(err)
+				}
+				b.createTopic("rates", 1)
+				b.put("rates", rate("a", number(1)), rate("b", number(2)), rate("c", number(3)), rate("d", number(4)))
+			}, "-1", 0}, // the store itself sees the other id
+			{"the topic begins behind the copy", func(b *bench) {
+				b.put("rates", rate("k", nil), rate("a", number(1)), rate("b", number(1)))
+				if err := b.log.DeleteRecords(ctx, []commitlog.Position{{Partition: commitlog.Partition{Topic: "rates"}, Offset: 3}}); err != nil {
+					t.Fatal(err)
+				}
+			}, "-1", 1},
+			{"the topic may have forgotten deletions", func(b *bench) {
+				if err := b.log.SetTopicConfig(ctx, "rates", map[string]string{"delete.retention.ms": "2"}); err != nil {
+					t.Fatal(err)
+				}
+				b.put("rates", rate("a", number(1)), rate("b", number(1)))
+			}, "5", 1},
+			{"nothing", func(b *bench) { b.put("rates", rate("a", number(1))) }, "5", 0},
+		} {
+			t.Run(name+", "+c.name, func(t *testing.T) {
+				b := newBench(t)
+				b.createTopic("rates", 1)
+				b.createTopic("clicks", 1)
+				app := topology.MustNew("app", pricing(reads))
+				w, stop := b.run(app, one)
+				b.put("rates", rate("k", number(5)), rate("k", number(5)))
+				send(b, clicks, "k", 0)
+				b.settle(w)
+				if err := stop(); err != nil {
+					t.Fatal(err)
+				}
+				c.between(b)
+				w, _ = b.run(app, one)
+				send(b, clicks, "k", 0)
+				b.settle(w)
+				if got := b.numbers("priced"); got[1] != c.want || w.Status().MovedAside != c.aside {
+					t.Errorf("found %v, want %s at last; %d copies moved aside, want %d", got, c.want, w.Status().MovedAside, c.aside)
+				}
+			})
+		}
+	}
+}
+
+// shortened is a log that has lost the end of a topic.
+type shortened struct {
+	commitlog.Log
+	topic string
+	end   int64
+}
+
+func (s shortened) Offsets(ctx context.Context, p []commitlog.Partition, at commitlog.At, i commitlog.Isolation) ([]commitlog.Position, error) {
+	got, err := s.Log.Offsets(ctx, p, at, i)
+	for n := range got {
+		if at == commitlog.End && got[n].Partition.Topic == s.topic {
+			got[n].Offset = s.end
+		}
+	}
+	return got, err
+}
+
+// S-20: a task does not begin with less of a table than it had read before: it says what is missing.
+func TestATaskDoesNotBeginWithLessThanItHadRead(t *testing.T) {
+	b := newBench(t)
+	app := topology.MustNew("app", pricing(processor.Reads(rates)))
+	w, stop := b.run(app, one)
+	b.settle(w)
+	b.put("rates", commitlog.Record{Key: []byte("k"), Value: number(1)}, commitlog.Record{Key: []byte("k"), Value: number(2)})
+	b.settle(w)
+	send(b, clicks, "k", 0)
+	b.settle(w)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	w, _ = b.runOn(shortened{b.log, "rates", 1}, app, one)
+	send(b, clicks, "k", 0)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := w.Settled(ctx); err == nil || !strings.Contains(err.Error(), "rates/0 ends at 1, and the task had read it up to 2: the log has lost data") {
+		t.Errorf("got %v", err)
+	}
+}

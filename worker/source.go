@@ -117,7 +117,7 @@ func (w *Worker) wantCompacted(ctx context.Context, u *unit, d *decl.Table) erro
 // yet is looked at when it is.
 func (u *unit) checkReads(ctx context.Context, input string, width int32) (faults []error) {
 	for _, d := range u.decl.Reads {
-		topic, whose := d.Name, "it"
+		topic, whose := d.Name, "its topic "+d.Name
 		if owner := u.worker.app.Owner(d.Name); !d.Topic {
 			whose = "input " + firstPublic(owner) + " of its owner " + owner.Name
 			topic = firstPublic(owner)
