@@ -69,10 +69,10 @@ func (b *bench) awaitWritten(p commitlog.Partition, n int64) {
 	}
 }
 
-// transactor opens a producer of transactions whose batches hold one record each.
-func (b *bench) transactor(t testing.TB, id string) commitlog.Transactor {
+// transactor opens a producer of transactions whose batches hold one record each. A batch leaves when the next record comes.
+func (b *bench) transactor(t testing.TB, id string, timeout time.Duration) commitlog.Transactor {
 	t.Helper()
-	tx, err := b.log.OpenTransactor(b.context(), commitlog.TransactorConfig{ID: id, BatchBytes: 1})
+	tx, err := b.log.OpenTransactor(b.context(), commitlog.TransactorConfig{ID: id, Timeout: timeout, BatchBytes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -312,7 +312,7 @@ func TestNothingIsHandledPastAnOpenTransactionC40(t *testing.T) {
 				}
 			}
 		}
-		first, second := b.transactor(t, "a"), b.transactor(t, "b")
+		first, second := b.transactor(t, "a", time.Minute), b.transactor(t, "b", time.Minute)
 		write(first, "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "a10")
 		b.awaitWritten(p, 10)
 		write(second, "b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8", "b9")
