@@ -41,7 +41,7 @@ var (
 	CommitSeconds = &Metric{"millrun_commit_duration_seconds", Histogram, processor,
 		"Time from the first write of a commit to the tables that hold it", "the 99th percentile near Config.TransactionTimeout"}
 	CommitFailures = &Metric{"millrun_commit_failures_total", Counter, []string{"application", "processor", "kind"},
-		"Commits that failed, or may have: fenced, not-member, too-large, refused, storage, unavailable, unknown-outcome, timeout, other",
+		"Commits that failed, or may have, by kind: fenced, not-member, too-large, refused, storage, timeout, interrupted, unknown-outcome, unavailable, other",
 		`kind="fenced" or "storage" at all; others when they repeat`}
 )
 
