@@ -28,7 +28,7 @@ func (t *task) take(in *input, b bound) {
 			if b.upTo >= 0 && r.Offset >= b.upTo {
 				return
 			}
-			if at := in.time(); at > b.time || at == b.time && !b.equal {
+			if at := t.timeOf(in); at > b.time || at == b.time && !b.equal {
 				return
 			}
 		}
@@ -171,7 +171,12 @@ const (
 )
 
 // checkPartition checks that the key belongs to this partition by the stream's partitioner.
-func (t *task) checkPartition(in *input, key []byte) error {
+func (t *task) checkPartition(in *input, key []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+	}()
 	in.seen++
 	if in.seen >= checkFirst {
 		in.checks = checkEvery

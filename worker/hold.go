@@ -87,3 +87,15 @@ func (t *task) parkedReason() string {
 	}
 	return t.shared.parked.Record.String() + ": " + t.shared.parked.Reason
 }
+
+// sayOnce tells whether the task has to be told to say something: it was not told since it last started over.
+func (t *task) sayOnce(told map[int32]int64) bool {
+	t.shared.Lock()
+	now := t.shared.reloads + 1
+	t.shared.Unlock()
+	if told[t.partition] == now {
+		return false
+	}
+	told[t.partition] = now
+	return true
+}

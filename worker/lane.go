@@ -42,6 +42,7 @@ type lane struct {
 	records []commitlog.Record
 	scratch []byte
 
+	ctx     context.Context                    // of run
 	writing atomic.Pointer[context.CancelFunc] // ends the write under way
 }
 
@@ -136,6 +137,7 @@ func (l *lane) open() {
 // run owns the lane until ctx ends. The unit starts it and waits for done.
 func (l *lane) run(ctx context.Context) {
 	defer close(l.done)
+	l.ctx = ctx
 	l.timer = l.ed.unit.worker.config.Clock.NewTimer(time.Hour)
 	l.timer.Stop()
 	defer l.timer.Stop()
@@ -196,7 +198,7 @@ func (l *lane) commit(ctx context.Context) {
 		l.ed.unit.worker.committed(took)
 		return
 	}
-	l.failed(ctx, fs, err)
+	l.failed(fs, err) // not with ctx, which may be the reason
 }
 
 // collect asks every task for its open layer and waits for the answers of those that are between two records. One that is
@@ -348,7 +350,8 @@ func (l *lane) apply(fs []*frozen, ends []commitlog.Position) {
 
 // failed settles a commit that did not succeed, or may have: a new producer epoch first, then each task reads what is
 // committed (S-7). Nothing is retried in the hope that it was not done.
-func (l *lane) failed(ctx context.Context, fs []*frozen, err error) {
+func (l *lane) failed(fs []*frozen, err error) {
+	ctx := l.ctx
 	if ctx.Err() != nil {
 		return
 	}

@@ -47,7 +47,7 @@ func (t *task) pickByTime(may func(*input) bool) (*input, bound) {
 			}
 			continue
 		}
-		at := in.time()
+		at := t.timeOf(in)
 		switch {
 		case best == nil:
 			best, bestTime, bestAt = in, at, i
@@ -62,6 +62,14 @@ func (t *task) pickByTime(may func(*input) bool) (*input, bound) {
 		return nil, unbounded
 	}
 	return best, bound{time: second, equal: bestAt < secondAt || second == math.MaxInt64, upTo: -1}
+}
+
+// timeOf is in.time, with the record noted: an extractor is user code, and may end the goroutine.
+func (t *task) timeOf(in *input) int64 {
+	if in.stream.EventTime != nil {
+		t.from, t.record = in, in.head()
+	}
+	return in.time()
 }
 
 // settleHead lets go of finished batches and tells whether a record is in hand that may be taken.

@@ -46,10 +46,8 @@ func (u *unit) drainInbox(helpers *sync.WaitGroup) {
 	go func() { helpers.Wait(); close(gone) }() // ends with the helpers, which this function waits for
 	for {
 		select {
-		case m := <-u.inbox:
-			if h, ok := m.(hook); ok {
-				h.done <- nil
-			}
+		case <-u.inbox.wake:
+			u.emptyInbox()
 		case <-gone:
 			u.emptyInbox()
 			return
@@ -57,13 +55,15 @@ func (u *unit) drainInbox(helpers *sync.WaitGroup) {
 	}
 }
 
-// emptyInbox drops what the end of one serve has left: the next one must not take it for its own.
+// emptyInbox drops what waits, answering who asks: the next serve must not take it for its own.
 func (u *unit) emptyInbox() {
 	for {
-		select {
-		case <-u.inbox:
-		default:
+		m, ok := u.inbox.next()
+		if !ok {
 			return
+		}
+		if h, ok := m.(hook); ok {
+			h.done <- nil
 		}
 	}
 }
@@ -114,9 +114,11 @@ func (u *unit) loop(ctx context.Context, ed *edition) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case m := <-u.inbox:
-			if err := u.hear(ctx, m); err != nil {
-				return err
+		case <-u.inbox.wake:
+			if m, ok := u.inbox.next(); ok {
+				if err := u.hear(ctx, m); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -325,7 +327,8 @@ func (u *unit) waitStopped(tasks []*task) {
 			select {
 			case <-t.done:
 				waiting = false
-			case m := <-u.inbox:
+			case <-u.inbox.wake:
+				m, _ := u.inbox.next()
 				switch m := m.(type) {
 				case hook:
 					m.done <- errStopping

@@ -26,7 +26,7 @@ type unit struct {
 	partitions   int32 // of the public inputs
 	control      *controlClient
 
-	inbox   chan any
+	inbox   *inbox
 	ended   chan struct{} // closed when run has returned: nobody reads the inbox any more
 	serving *edition
 	tasks   map[int32]*task // of the serving edition
@@ -72,18 +72,13 @@ type (
 
 func newUnit(w *Worker, d *decl.Processor) *unit {
 	u := &unit{worker: w, decl: d, controlTopic: names.Control(w.app.Name()), fingerprint: topology.FingerprintOf(d),
-		inbox: make(chan any, 64), ended: make(chan struct{}), tasks: map[int32]*task{}, owned: map[int32]bool{}}
+		inbox: newInbox(), ended: make(chan struct{}), tasks: map[int32]*task{}, owned: map[int32]bool{}}
 	u.log = w.config.Logger.With("processor", d.Name)
 	return u
 }
 
-// tell sends a message to the unit, unless it is over.
-func (u *unit) tell(m any) {
-	select {
-	case u.inbox <- m:
-	case <-u.ended:
-	}
-}
+// tell sends a message to the unit. It never waits: lanes and tasks tell while the unit waits for them.
+func (u *unit) tell(m any) { u.inbox.put(m) }
 
 // run serves edition after edition until ctx ends, or something fails that another try would not mend.
 func (u *unit) run(ctx context.Context) error {
