@@ -202,6 +202,71 @@ func TestADeadLetterThatFailsStopsTheTaskC19(t *testing.T) {
 	}
 }
 
+// C-19, where the log takes no dead letter: its disk is full. Nothing is committed past the bad record, and once there is room
+// and the worker is started again there is one letter, and all else is handled once.
+func TestADeadLetterThatTheLogRefusesIsNotLostC19(t *testing.T) {
+	app := counting(processor.OnError(processor.ErrorPolicy{Then: processor.DeadLetter}))
+	const letters = "app.counter.dead-letters"
+	b := newBench(t, 1)
+	b.create("events", 1)
+	b.put("events", 0, sameRecord(3, "k")...)
+	refused := make(chan struct{}, 1)
+	b.wrap = func(l commitlog.Log) commitlog.Log { return fullLog{l, letters, refused} }
+	b.start(app)
+	b.settle()
+	b.put("events", 0, commitlog.Record{Key: []byte("k"), Value: []byte{0xff}})
+	b.put("events", 0, sameRecord(3, "k")...)
+	select {
+	case <-refused:
+	case <-b.context().Done():
+		t.Fatal("nobody wrote a letter")
+	}
+	if err := b.worker.Settled(b.context()); err == nil || !strings.Contains(err.Error(), "full disk") || !strings.Contains(err.Error(), letters) {
+		t.Errorf("Settled: %v, want the fault and the topic of the letter", err)
+	}
+	_ = b.stop() // says the same
+	if got := b.committed("app", "counter", 1, "events", 0); got != 3 {
+		t.Errorf("committed offset %d, want 3: the bad record is not done", got)
+	}
+	b.wrap = nil
+	b.start(app)
+	b.settle()
+	if got := b.records(letters); len(got) != 1 || header(got[0], "millrun-offset") != "3" {
+		t.Errorf("%d letters once there is room, want one of offset 3", len(got))
+	}
+	if got := value(b, app, counts, "k"); got != 6 {
+		t.Errorf("k = %d, want 6", got)
+	}
+}
+
+// fullLog has no room for one topic.
+type fullLog struct {
+	commitlog.Log
+	topic   string
+	refused chan struct{}
+}
+
+func (l fullLog) OpenTransactor(ctx context.Context, c commitlog.TransactorConfig) (commitlog.Transactor, error) {
+	tx, err := l.Log.OpenTransactor(ctx, c)
+	return fullTransactor{tx, l}, err
+}
+
+type fullTransactor struct {
+	commitlog.Transactor
+	log fullLog
+}
+
+func (t fullTransactor) Append(ctx context.Context, p commitlog.Partition, records []commitlog.Record) error {
+	if p.Topic != t.log.topic {
+		return t.Transactor.Append(ctx, p, records)
+	}
+	select {
+	case t.log.refused <- struct{}{}:
+	default:
+	}
+	return fmt.Errorf("%w: %w", commitlog.ErrAborted, &commitlog.PartitionError{Partition: p, Offset: -1, Err: commitlog.ErrStorage})
+}
+
 // refusingLog does not let one topic be created.
 type refusingLog struct {
 	commitlog.Log
