@@ -2,6 +2,7 @@ package brokerlite_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -244,4 +245,25 @@ func TestReaderWaitsForTheEarlierTransactionC40(t *testing.T) {
 	want(t, "after", len(got), 11)
 	want(t, "first", got[0], "0:a0")
 	want(t, "last", got[10], "10:b")
+}
+
+// The timers wait for the deadline of the first; the second's comes before it.
+func TestShorterTransactionTimesOutBeforeALongerOne(t *testing.T) {
+	r := newRig(t, brokerlite.Config{})
+	r.create("a", 2)
+	long := r.init("long")
+	r.produce(long, "a", 0, "x")
+	req := initRequest("short", nobody)
+	req.TransactionTimeoutMillis = 10_000
+	ip := r.do(req).(*kmsg.InitProducerIDResponse)
+	if err := r.clock.AwaitPending(t.Context(), 1); err != nil { // the timers wait for the first deadline
+		t.Fatal(err)
+	}
+	r.produce(producer{id: "short", pid: ip.ProducerID, epoch: ip.ProducerEpoch}, "a", 1, "y")
+	r.clock.Advance(10 * time.Second)
+	for r.b.Stats().OpenTransactions != 1 {
+		runtime.Gosched()
+	}
+	want(t, "the longer one is open", r.fetch("a", 0, 0, true).LastStableOffset, 0)
+	want(t, "committed", fmt.Sprint(r.end(long, true).epoch), "1")
 }

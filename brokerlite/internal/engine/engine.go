@@ -82,11 +82,12 @@ type Engine struct {
 
 	figures figures
 
-	full       atomic.Bool   // new work is refused
-	reserved   atomic.Bool   // the reserve is on disk
-	takenBack  atomic.Bool   // and nothing is queued that the full disk refused: ends of transactions may pass
-	checkpoint chan struct{} // capacity 1: a checkpoint is due
-	timersKick chan struct{} // capacity 1: a deadline may have come nearer
+	full       atomic.Bool               // new work is refused
+	reserved   atomic.Bool               // the reserve is on disk
+	takenBack  atomic.Bool               // and nothing is queued that the full disk refused: ends of transactions may pass
+	checkpoint chan struct{}             // capacity 1: a checkpoint is due
+	timersKick chan struct{}             // capacity 1: a deadline may have come nearer
+	alarm      atomic.Pointer[time.Time] // when the timers look next; zero: when they are kicked; nil: they are looking
 
 	stop     chan struct{} // closed by Close
 	stopOnce sync.Once

@@ -100,6 +100,6 @@ func (e *Engine) groupEffects(x group.Effects) {
 		}
 	}
 	if e.groups.wake = x.Wake; !x.Wake.IsZero() {
-		signal(e.timersKick)
+		e.remind(x.Wake)
 	}
 }

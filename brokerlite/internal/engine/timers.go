@@ -15,7 +15,10 @@ func (e *Engine) runTimers() {
 	for {
 		var fires <-chan time.Time
 		var t clock.Timer
-		if next := e.due(e.Now()); !next.IsZero() {
+		e.alarm.Store(nil)
+		next := e.due(e.Now())
+		e.alarm.Store(&next)
+		if !next.IsZero() {
 			t = e.timerAt(next)
 			fires = t.C()
 		}
@@ -35,6 +38,14 @@ func (e *Engine) runTimers() {
 			return
 		default:
 		}
+	}
+}
+
+// remind sees to it that the timers look at a deadline in time. They look at everything each time, so a deadline behind
+// the one they wait for anyway is no news.
+func (e *Engine) remind(deadline time.Time) {
+	if next := e.alarm.Load(); next == nil || next.IsZero() || deadline.Before(*next) {
+		signal(e.timersKick)
 	}
 }
 

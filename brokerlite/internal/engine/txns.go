@@ -261,7 +261,7 @@ func (e *Engine) opened(h *transactional, fold func()) {
 	was := h.m.Open
 	fold()
 	if !was {
-		signal(e.timersKick)
+		e.remind(h.m.Deadline())
 	}
 }
 
