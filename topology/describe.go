@@ -21,8 +21,8 @@ const (
 )
 
 // Describe shows the plan: processors, inputs, tables and outputs, the names derived from them, and what a rebuild of each
-// processor proves. The same program gives the same text. In derived names <N> stands for the number of the edition. The
-// drawings have the names alone.
+// processor proves. The same program gives the same text. In derived names <N> stands for the number of the edition.
+// Drawings show streams, processors and tables alone, each with the topic derived from it or, a processor, its proof class.
 func (t *Topology) Describe(f Format) string {
 	switch f {
 	case Mermaid:

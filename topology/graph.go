@@ -3,6 +3,9 @@ package topology
 import (
 	"fmt"
 	"strings"
+
+	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/names"
 )
 
 // graph is the topology as nodes and arrows, in the order in which declarations mention them.
@@ -11,9 +14,12 @@ type graph struct {
 	arrows []arrow
 }
 
+// node is a shape with a name and, below it, what is derived from the name: the topic of an internal stream or of a changelog,
+// and the proof class of a processor.
 type node struct {
-	kind  nodeKind
-	label string
+	kind    nodeKind
+	label   string
+	derived string // "" for none
 }
 
 type nodeKind int8
@@ -30,48 +36,60 @@ type arrow struct{ from, to int }
 func (t *Topology) graph() *graph {
 	g := &graph{}
 	for _, p := range t.processors {
-		this := g.node(processorNode, p.Name)
+		this := g.node(processorNode, p.Name, "proof: "+ProofOf(p).String())
 		for _, in := range p.Inputs {
-			g.arrows = append(g.arrows, arrow{g.stream(in.Stream.Name, in.Stream.Internal), this})
+			g.arrows = append(g.arrows, arrow{g.stream(t.name, p, in.Stream), this})
 		}
 		for _, own := range p.Owns {
-			g.arrows = append(g.arrows, arrow{this, g.node(tableNode, own.Name)})
+			g.arrows = append(g.arrows, arrow{this, g.table(t, own)})
 		}
 		for _, d := range foreign(p) {
-			g.arrows = append(g.arrows, arrow{g.node(tableNode, d.Name), this})
+			g.arrows = append(g.arrows, arrow{g.table(t, d), this})
 		}
 		for _, s := range p.Emits {
-			g.arrows = append(g.arrows, arrow{this, g.stream(s.Name, s.Internal)})
+			g.arrows = append(g.arrows, arrow{this, g.stream(t.name, p, s)})
 		}
 	}
 	return g
 }
 
-func (g *graph) stream(name string, internal bool) int {
-	if internal {
-		return g.node(internalNode, name)
+func (g *graph) stream(app string, p *decl.Processor, s *decl.Stream) int {
+	if s.Internal {
+		return g.node(internalNode, s.Name, number(names.Internal(app, p.Name, s.Name, 1)))
 	}
-	return g.node(streamNode, name)
+	return g.node(streamNode, s.Name, "")
+}
+
+func (g *graph) table(t *Topology, d *decl.Table) int {
+	if owner := t.Owner(d.Name); !d.Topic && owner != nil {
+		return g.node(tableNode, d.Name, number(names.Changelog(t.name, owner.Name, d.Name, 1)))
+	}
+	return g.node(tableNode, d.Name, "")
 }
 
 // node finds a node or adds it.
-func (g *graph) node(kind nodeKind, label string) int {
+func (g *graph) node(kind nodeKind, label, derived string) int {
 	for i, n := range g.nodes {
-		if n.kind == kind && n.label == label {
+		if n.kind == kind && n.label == label && n.derived == derived {
 			return i
 		}
 	}
-	g.nodes = append(g.nodes, node{kind, label})
+	g.nodes = append(g.nodes, node{kind, label, derived})
 	return len(g.nodes) - 1
 }
 
-// mermaid writes what Markdown viewers draw. Names need no escape: they are letters, digits, - _ and dots.
+// mermaid writes what Markdown viewers draw. Names are letters, digits, - _ and dots; only the <N> of an edition needs an escape.
 func (g *graph) mermaid() string {
 	shapes := map[nodeKind]string{streamNode: "n%d([%s])\n", internalNode: "n%d([%s])\n", processorNode: "n%d[%s]\n", tableNode: "n%d[(%s)]\n"}
+	escape := strings.NewReplacer("<", "&lt;", ">", "&gt;")
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	for i, n := range g.nodes {
-		fmt.Fprintf(&b, "  "+shapes[n.kind], i, n.label)
+		label := n.label
+		if n.derived != "" {
+			label = `"` + label + "<br/>" + escape.Replace(n.derived) + `"`
+		}
+		fmt.Fprintf(&b, "  "+shapes[n.kind], i, label)
 	}
 	for _, a := range g.arrows {
 		line := "-->"
@@ -89,7 +107,11 @@ func (g *graph) dot(app string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "digraph %q {\n  rankdir=LR\n", app)
 	for i, n := range g.nodes {
-		fmt.Fprintf(&b, "  n%d [label=%q, shape=%s]\n", i, n.label, shapes[n.kind])
+		label := n.label
+		if n.derived != "" {
+			label += "\n" + n.derived
+		}
+		fmt.Fprintf(&b, "  n%d [label=%q, shape=%s]\n", i, label, shapes[n.kind])
 	}
 	for _, a := range g.arrows {
 		fmt.Fprintf(&b, "  n%d -> n%d\n", a.from, a.to)
