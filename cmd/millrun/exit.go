@@ -64,7 +64,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &notCold):
 		return exitConflict
-	case is(commitlog.ErrCorrupt):
+	case is(commitlog.ErrCorrupt, brokerlite.ErrDamaged):
 		return exitDamaged
 	case ctx.Err() != nil:
 		return exitInterrupted

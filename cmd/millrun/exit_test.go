@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"testing"
 
+	"github.com/millrun/millrun/brokerlite"
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/vfs"
 )
@@ -30,6 +31,7 @@ func TestExitCodesTellFaultsApart(t *testing.T) {
 		{context.DeadlineExceeded, exitTimeout},
 		{commitlog.ErrUnavailable, exitTimeout},
 		{&commitlog.PartitionError{Err: commitlog.ErrCorrupt}, exitDamaged},
+		{fmt.Errorf("open: %w", brokerlite.ErrDamaged), exitDamaged},
 		{errors.Join(fs.ErrNotExist, commitlog.ErrCorrupt), exitDamaged},
 	} {
 		err := c.err

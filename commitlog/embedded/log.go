@@ -21,13 +21,17 @@ type Log struct {
 var _ commitlog.Log = (*Log)(nil)
 
 // Open takes the data directory, creating it if need be, recovers what it holds and gives a log with default settings.
-// It fails when another process has the directory, or when the broker's own metadata is damaged or of an unknown version.
+// It fails when another process has the directory, or when the broker's own metadata is damaged (commitlog.ErrCorrupt) or of
+// an unknown version.
 func Open(dir string) (*Log, error) { return OpenConfig(dir, Config{}) }
 
 // OpenConfig is Open with settings.
 func OpenConfig(dir string, c Config) (*Log, error) {
 	c = c.withDefaults()
 	broker, err := brokerlite.Open(dir, c.Broker)
+	if errors.Is(err, brokerlite.ErrDamaged) {
+		return nil, fmt.Errorf("embedded: open %s: %w: %w", dir, commitlog.ErrCorrupt, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("embedded: open %s: %w", dir, err)
 	}

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +40,34 @@ func TestEmbeddedLogKeepsTheContractInMemory(t *testing.T) {
 		}
 		return logtest.Fixture{Log: open(t), Reopen: open, Advance: func(d time.Duration) { now.Advance(d) }}
 	})
+}
+
+func TestOpenTellsDamageOfTheMetadata(t *testing.T) {
+	fs := vfs.NewMem()
+	l, err := OpenConfig("data", Config{FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.List("data/meta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		f, err := fs.OpenReadWrite("data/meta/" + name)
+		if err == nil {
+			err = errors.Join(f.Truncate(20), f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = OpenConfig("data", Config{FS: fs})
+	if !errors.Is(err, commitlog.ErrCorrupt) || !strings.Contains(err.Error(), names[0]) {
+		t.Errorf("open: %v, want ErrCorrupt and the name of %s", err, names[0])
+	}
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
