@@ -101,6 +101,17 @@ func (c *Cache) Get(table int, key []byte) (value []byte, ok bool, err error) {
 	return e.value(), e.flags&present != 0, nil
 }
 
+// Forget makes the next Get of key ask the store, which somebody else has written to. It is for tables that the cache's owner
+// never writes: a change of its own would be lost.
+func (c *Cache) Forget(table int, key []byte) {
+	t := &c.tables[table]
+	if i, _, ok := t.find(key); ok {
+		e := &t.list[i]
+		invariant.Check(e.staged == 0 && e.flags&(open|frozen) == 0, "state: Forget of a key with changes")
+		e.flags &^= known | present
+	}
+}
+
 // Put stages a value for the record in the handler. It copies both. A nil value is an empty one.
 func (c *Cache) Put(table int, key, value []byte) { c.write(table, key, value, false) }
 

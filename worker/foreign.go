@@ -93,7 +93,11 @@ func (t *task) openCopy(d *decl.Table, src source) (*mirror, error) {
 	}
 	w := e.unit.worker
 	dir := names.CopyDir(w.config.StateDir, w.app.Name(), e.decl.Name, e.number, t.partition, src.topic)
-	return w.openMirror(t.ctx, dir, d, src, []int32{t.partition}, e.writeBuffer, e.cacheBytes/4, t.log)
+	m, err := w.openMirror(t.ctx, dir, d, src, []int32{t.partition}, e.writeBuffer, e.cacheBytes/4, t.log)
+	if err == nil {
+		m.cache = state.NewCache(m.store, e.cacheBytes)
+	}
+	return m, err
 }
 
 // fill reads a copy up to the high watermark. That is never before what the position says, unless the log has lost data.

@@ -266,7 +266,9 @@ func TestAnotherWorkerFindsTheSame(t *testing.T) {
 // S-12, of copies: one that does not fit its topic is made anew, and what the topic does not say any more is gone.
 func TestACopyIsTrustedOnlyIfItFitsItsTopic(t *testing.T) {
 	ctx := context.Background()
-	rate := func(key string, value []byte) commitlog.Record { return commitlog.Record{Key: []byte(key), Value: value} }
+	rate := func(key string, value []byte) commitlog.Record {
+		return commitlog.Record{Key: []byte(key), Value: value}
+	}
 	for name, reads := range waysToRead {
 		for _, c := range []struct {
 			name    string

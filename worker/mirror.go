@@ -33,6 +33,7 @@ type mirror struct {
 	source source
 	parts  []commitlog.Partition
 	store  *state.Store
+	cache  *state.Cache // of a task's copy, for its goroutine; nil: none
 	mark   state.Mark
 	next   []atomic.Int64 // of each partition: read up to here
 	ends   []atomic.Int64 // high watermark as last seen
@@ -211,6 +212,11 @@ func (m *mirror) apply(i int, b *commitlog.Batch) error {
 	if err := m.store.Commit(m.mark); err != nil {
 		return fmt.Errorf("copy of table %s: %w", m.decl.Name, err)
 	}
+	if m.cache != nil {
+		for n := range b.Records {
+			m.cache.Forget(i, b.Records[n].Key)
+		}
+	}
 	m.next[i].Store(b.Next)
 	m.ends[i].Store(max(b.High, b.Next))
 	return nil
@@ -237,9 +243,15 @@ func (m *mirror) keyed(b *commitlog.Batch) []commitlog.Record {
 	return b.Records
 }
 
-// get looks for a key in the given partition's entries, in the form that the table's handle reads.
+// get looks for a key in the given partition's entries, in the form that the table's handle reads. With a cache, the bytes are
+// valid until the next call.
 func (m *mirror) get(i int, key []byte) (value []byte, ok bool, err error) {
-	entry, ok, err := m.store.Get(i, key)
+	var entry []byte
+	if m.cache != nil {
+		entry, ok, err = m.cache.Get(i, key)
+	} else {
+		entry, ok, err = m.store.Get(i, key)
+	}
 	if err != nil || !ok {
 		return nil, false, err
 	}
