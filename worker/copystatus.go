@@ -60,7 +60,7 @@ func (w *Worker) copySettled(ctx context.Context, u *unit, d *decl.Table) error 
 	}
 	return w.until(ctx, func() (bool, error) {
 		for _, g := range w.allGlobals() {
-			if g.decl == d && g.fault() == nil && !there(g.current.Load()) {
+			if g.is(d) && g.fault() == nil && !there(g.current.Load()) {
 				return false, nil
 			}
 		}

@@ -244,7 +244,7 @@ func (t *task) sourceMoved(f *foreign, st *control.State) error {
 	return nil
 }
 
-// follow takes a batch of a table of others. It belongs to nothing when the copy was dropped meanwhile.
+// followForeign takes a batch of a table of others. It belongs to nothing when the copy was dropped meanwhile.
 func (t *task) followForeign(b *commitlog.Batch) error {
 	for _, f := range t.foreign {
 		for _, m := range []*mirror{f.copy, f.next} {
@@ -473,7 +473,7 @@ func (t *task) awaitGlobals() error {
 // global finds the worker's copy of a table that the processor reads whole.
 func (t *task) global(d *decl.Table) *global {
 	for _, g := range t.ed.globals {
-		if g.decl == d || g.decl.Name == d.Name && g.decl.Topic == d.Topic {
+		if g.decl == d || g.is(d) {
 			return g
 		}
 	}

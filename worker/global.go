@@ -62,12 +62,15 @@ func (w *Worker) startGlobals(tables []*decl.Table) (list []*global) {
 
 func (w *Worker) globalNamed(d *decl.Table) *global {
 	for _, g := range w.globals.list {
-		if g.decl.Name == d.Name && g.decl.Topic == d.Topic {
+		if g.is(d) {
 			return g
 		}
 	}
 	return nil
 }
+
+// is tells whether the copy is of that table. Handles of several processors may differ.
+func (g *global) is(d *decl.Table) bool { return g.decl.Name == d.Name && g.decl.Topic == d.Topic }
 
 // stopGlobals ends them when no task is left.
 func (w *Worker) stopGlobals() {
