@@ -78,7 +78,7 @@ func (u *unit) endBuild(ctx context.Context) error {
 		return nil
 	}
 	gone := b.revoke(nil)
-	abandon(gone)
+	u.worker.abandon(gone)
 	u.worker.forgetTasks(gone)
 	if b.ed != nil {
 		b.ed.close()
@@ -320,7 +320,7 @@ func (u *unit) startBuilding(ctx context.Context) error {
 		if err := ed.prepare(ctx, u.partitions); err != nil {
 			return err
 		}
-		if err := ed.start(u.worker.hard); err != nil {
+		if err := ed.start(ctx, u.worker.hard); err != nil {
 			return err
 		}
 		b.ed = ed

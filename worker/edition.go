@@ -106,9 +106,10 @@ func (e *edition) topic(s *decl.Stream) string {
 func (e *edition) fenced() bool { return e.following }
 
 // start opens the lanes: each fences what a predecessor of this worker left and waits until it is decided.
-func (e *edition) start(ctx context.Context) error {
+// Opening ends with ctx, the lanes only with hard, or with close.
+func (e *edition) start(ctx, hard context.Context) error {
 	w := e.unit.worker
-	ctx, e.stop = context.WithCancel(ctx)
+	hard, e.stop = context.WithCancel(hard)
 	n := min(w.config.Lanes, int(e.partitions))
 	for i := range n {
 		l := newLane(e, i)
@@ -122,7 +123,7 @@ func (e *edition) start(ctx context.Context) error {
 		}
 		l.tx = tx
 		e.lanes = append(e.lanes, l)
-		go l.run(ctx) // close waits for it
+		go l.run(hard) // close waits for it
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (t *task) take(in *input, b bound) {
 			return
 		}
 		if t.box.attention.Load() || t.single > 0 {
-			return
+			return // a task that was given up finds its message there
 		}
 	}
 	t.pop(in)

@@ -52,7 +52,8 @@ func (t *task) readHold(st *control.State) {
 		return
 	}
 	p := st.Processor(t.ed.decl.Name)
-	t.holding = p.Build != nil && p.Build.Switch && p.Build.From == t.ed.number
+	// An edition that does not serve any more stands too: its unit is about to end it, and until then nothing may pass F.
+	t.holding = p.Serving != t.ed.number || p.Build != nil && p.Build.Switch && p.Build.From == t.ed.number
 	t.holdVersion = p.Version
 	t.heldSaid = false
 }

@@ -154,18 +154,28 @@ func (t *task) outOfRange(in *input, cause error) error {
 	if err != nil {
 		return err
 	}
-	if t.ed.unit.worker.config.SkipLost && in.read < start {
+	if t.ed.unit.worker.config.SkipLost && in.read < start && t.follow == nil {
 		t.counts.lost += start - in.read
 		t.log.Error("records were deleted before this task read them: going on behind the gap",
 			"topic", in.part.Topic, "wanted", in.read, "first", start)
 		in.read = start
-		t.passEmpty(in, start)
+		if len(in.queue) == 0 {
+			t.passEmpty(in, start)
+		}
 		t.reader.Seek(in.part, start)
 		return nil
 	}
 	t.park(in, nil, fmt.Errorf("input %s: position %d is outside of the log, which holds %d to %d: retention overtook the task, or the topic was made anew; Config.SkipLost goes on behind the gap: %w",
 		in.part, in.read, start, end, cause))
 	return nil
+}
+
+func (t *task) stableEnd(p commitlog.Partition) (int64, error) {
+	pos, err := t.ed.unit.worker.logc.Offsets(t.ctx, []commitlog.Partition{p}, commitlog.End, commitlog.ReadCommitted)
+	if err != nil {
+		return 0, fmt.Errorf("%s: end of %v: %w", t.name(), p, err)
+	}
+	return pos[0].Offset, nil
 }
 
 func (t *task) offset(p commitlog.Partition, at commitlog.At) (int64, error) {

@@ -29,18 +29,20 @@ type lane struct {
 
 	kicks    chan struct{} // something waits for a commit: set the alarm
 	hurries  chan struct{} // commit now
-	answers  chan *frozen
+	answers  chan *frozen  // without a buffer: what a task gave is the lane's at once, so none is found to be of an earlier round
 	requests chan func()
 	done     chan struct{}
 
-	tasks   map[*task]bool // true: asked, has not answered
-	given   []*frozen      // answers that wait for the commit
-	timer   clock.Timer
-	armed   bool
-	closed  bool // the commit gate: no commits while the group changes generation
-	pending bool // a commit was due while the gate was closed
-	records []commitlog.Record
-	scratch []byte
+	tasks    map[*task]bool // true: asked, has not answered
+	given    []*frozen      // answers that wait for the commit
+	timer    clock.Timer
+	armed    bool
+	aborts   int  // commits in a row that failed and named nobody
+	renewing bool // the producer has no valid epoch: what is asked for meanwhile must not commit
+	closed   bool // the commit gate: no commits while the group changes generation
+	pending  bool // a commit was due while the gate was closed
+	records  []commitlog.Record
+	scratch  []byte
 
 	ctx     context.Context                    // of run
 	writing atomic.Pointer[context.CancelFunc] // ends the write under way
@@ -48,7 +50,7 @@ type lane struct {
 
 func newLane(ed *edition, index int) *lane {
 	return &lane{ed: ed, index: index, log: ed.log.With("lane", index),
-		kicks: make(chan struct{}, 1), hurries: make(chan struct{}, 1), answers: make(chan *frozen, 64), requests: make(chan func()),
+		kicks: make(chan struct{}, 1), hurries: make(chan struct{}, 1), answers: make(chan *frozen), requests: make(chan func()),
 		done: make(chan struct{}), tasks: map[*task]bool{}, closed: true}
 }
 
@@ -177,7 +179,7 @@ func (l *lane) take(f *frozen) {
 
 // commit runs one commit round.
 func (l *lane) commit(ctx context.Context) {
-	if l.closed {
+	if l.closed || l.renewing {
 		l.pending = true
 		return
 	}
@@ -190,8 +192,13 @@ func (l *lane) commit(ctx context.Context) {
 	fs := l.given
 	l.given = nil
 	started := l.ed.unit.worker.config.Clock.Now()
+	if l.aborts >= abortsInARow {
+		l.oneByOne(ctx, fs)
+		return
+	}
 	ends, err := l.write(ctx, fs)
 	if err == nil {
+		l.aborts = 0
 		l.apply(fs, ends)
 		took := l.ed.unit.worker.config.Clock.Now().Sub(started)
 		l.ed.unit.commits.succeeded(took)
@@ -199,6 +206,32 @@ func (l *lane) commit(ctx context.Context) {
 		return
 	}
 	l.failed(fs, err) // not with ctx, which may be the reason
+}
+
+// abortsInARow is how many commits of a lane may fail with nobody to blame before its tasks are committed one by one (S-8).
+const abortsInARow = 3
+
+// oneByOne commits each task's part in a transaction of its own, so that one whose part the log will not take, for a reason
+// that names nobody, stops and does not hold up the others. When all went well the lane commits together again.
+func (l *lane) oneByOne(ctx context.Context, fs []*frozen) {
+	l.aborts = 0
+	for i, f := range fs {
+		ends, err := l.write(ctx, fs[i:i+1])
+		if err == nil {
+			f.task.aborts = 0
+			l.apply(fs[i:i+1], ends)
+			continue
+		}
+		l.aborts = abortsInARow // go on like this
+		f.task.aborts++
+		l.failed(fs[i:i+1], err)
+		if l.closed || l.ctx.Err() != nil {
+			for _, rest := range fs[i+1:] {
+				rest.task.box.post(msgReload{cause: err})
+			}
+			return
+		}
+	}
 }
 
 // collect asks every task for its open layer and waits for the answers of those that are between two records. One that is
@@ -341,6 +374,7 @@ func (l *lane) apply(fs []*frozen, ends []commitlog.Position) {
 			continue
 		}
 		t.mark = m
+		t.applied(f)
 		t.box.post(msgCommitted{f})
 		if t.store.BarrierDue() {
 			l.ed.barrier(t)
@@ -369,6 +403,9 @@ func (l *lane) failed(fs []*frozen, err error) {
 		}
 		return
 	}
+	if !errors.Is(err, commitlog.ErrNotMember) && !errors.Is(err, commitlog.ErrUnavailable) {
+		l.aborts = max(l.aborts, min(l.aborts+1, abortsInARow))
+	}
 	if errors.Is(err, commitlog.ErrNotMember) {
 		l.closed = true // until the group has assigned anew
 		l.pending = true
@@ -376,10 +413,13 @@ func (l *lane) failed(fs []*frozen, err error) {
 	}
 	culprits := l.culprits(fs, err)
 	for _, f := range fs {
-		m := msgReload{cause: err}
+		m := msgReload{cause: err, park: f.task.aborts >= abortsInARow}
+		if m.park {
+			f.task.aborts = 0 // it gets as many tries again when somebody lets it go on
+		}
 		if culprits[f.task] {
 			m.single = errors.Is(err, commitlog.ErrTooLarge) || errors.Is(err, commitlog.ErrInvalidRecord)
-			m.park = !m.single
+			m.park = m.park || !m.single
 		}
 		f.task.box.post(m)
 	}
@@ -409,6 +449,8 @@ func (l *lane) culprits(fs []*frozen, err error) map[*task]bool {
 
 // renew takes a new producer epoch, with patience while the log is away. It goes on to serve requests meanwhile.
 func (l *lane) renew(ctx context.Context) error {
+	l.renewing = true
+	defer func() { l.renewing = false }()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		try, cancel := context.WithTimeout(ctx, renewPatience)
 		err := l.tx.Renew(try)

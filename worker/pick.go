@@ -42,7 +42,7 @@ func (t *task) pickByTime(may func(*input) bool) (*input, bound) {
 			continue
 		}
 		if !t.settleHead(in) {
-			if in.read < in.high && !in.closed() {
+			if in.read < in.stable && !in.closed() {
 				return nil, unbounded // its next record is on the way and may be the older one
 			}
 			continue
@@ -76,6 +76,9 @@ func (t *task) timeOf(in *input) int64 {
 func (t *task) settleHead(in *input) bool {
 	for len(in.queue) > 0 && in.at >= len(in.queue[0].Records) {
 		t.pop(in)
+	}
+	if in.ready() && in.limit >= 0 && in.head().Offset >= in.limit {
+		t.passEmpty(in, in.limit) // nothing lies between here and the limit
 	}
 	return in.ready() && (in.limit < 0 || in.head().Offset < in.limit)
 }

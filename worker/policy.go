@@ -110,24 +110,36 @@ func (t *task) skip(in *input, r *commitlog.Record, err error) {
 func (t *task) deadLetter(in *input, r *commitlog.Record, err error, attempts int) bool {
 	o := &t.ed.letters
 	headers := letterHeaders(t, in, r, err, attempts)
-	value := r.Value
-	if size := recordSize(r.Key, value, headers); size > o.maxBytes && value != nil {
-		headers = append(headers, commitlog.Header{Key: "millrun-value-cut", Value: []byte(strconv.Itoa(len(value)))})
-		room := o.maxBytes - recordSize(r.Key, nil, headers)
-		if room < 0 {
-			t.park(in, r, fmt.Errorf("%w; and its dead letter does not fit into %s, which takes %d bytes", err, o.topic, o.maxBytes))
-			return false
-		}
-		value = value[:room]
+	key, value, headers := fitLetter(r.Key, r.Value, headers, o.maxBytes)
+	if recordSize(key, value, headers) > o.maxBytes {
+		t.park(in, r, fmt.Errorf("%w; and its dead letter does not fit into %s, which takes %d bytes", err, o.topic, o.maxBytes))
+		return false
 	}
 	p := commitlog.Partition{Topic: o.topic, Index: t.partition % o.partitions}
-	t.out.stage(p, r.Key, value, r.Timestamp, headers)
+	t.out.stage(p, key, value, r.Timestamp, headers)
 	t.out.accept()
 	t.log.Warn("record dead-lettered", "record", position(in, r), "topic", o.topic, "error", err)
 	t.counts.letters++
 	t.order.decided(in, r.Offset, journal.DeadLettered, err.Error())
 	t.passed(in, r)
 	return true
+}
+
+// fitLetter cuts the value, and if that is not enough the key, until the letter fits. Headers say how long they were; where the
+// whole record is they say anyway.
+func fitLetter(key, value []byte, headers []commitlog.Header, most int) ([]byte, []byte, []commitlog.Header) {
+	if recordSize(key, value, headers) <= most {
+		return key, value, headers
+	}
+	if value != nil {
+		headers = append(headers, commitlog.Header{Key: "millrun-value-cut", Value: []byte(strconv.Itoa(len(value)))})
+		value = value[:max(0, min(len(value), most-recordSize(key, nil, headers)))]
+	}
+	if recordSize(key, value, headers) > most && key != nil {
+		headers = append(headers, commitlog.Header{Key: "millrun-key-cut", Value: []byte(strconv.Itoa(len(key)))})
+		key = key[:max(0, min(len(key), most-recordSize(nil, value, headers)))]
+	}
+	return key, value, headers
 }
 
 // letterHeaders are the original headers and those that say where the record came from and why it is here.

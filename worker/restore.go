@@ -54,8 +54,7 @@ func (t *task) reload(m msgReload) error {
 	t.frozen, t.dirty, t.events, t.parkedNew, t.unparkNew = nil, false, nil, nil, false
 	t.giveUp()
 	t.parked, t.heldSaid, t.drained = nil, false, false
-	t.ed.unit.worker.budget.add(-t.reported)
-	t.reported = 0
+	t.unchargeAll()
 	for _, in := range t.inputs {
 		t.reader.Drop(in.part)
 	}
@@ -85,7 +84,7 @@ func (t *task) singleOut(m msgReload) {
 	case handled > 1 || t.lastTaken == nil:
 		t.single = handled + 1
 	default:
-		t.single = 1
+		t.single = 2 // the record itself, and a commit before the next one
 		t.hung = &hang{at: *t.lastTaken, err: &decl.PermanentError{Err: m.cause}}
 	}
 	t.parkAfter = nil
@@ -123,11 +122,12 @@ func (t *task) takeOver() error {
 	t.order.begin(t.inputs)
 	t.order.recording = t.follow == nil
 	for _, in := range t.inputs {
-		end, err := t.offset(in.part, commitlog.End)
-		if err != nil {
+		if in.high, err = t.offset(in.part, commitlog.End); err != nil {
 			return err
 		}
-		in.high = end
+		if in.stable, err = t.stableEnd(in.part); err != nil {
+			return err
+		}
 		t.reader.Seek(in.part, in.next)
 	}
 	t.now = t.ed.unit.worker.config.Clock.Now()
@@ -184,7 +184,14 @@ func (t *task) restore() (*journal.Position, error) {
 		}
 		r.position = &p
 	}
-	if err := r.run(t.ctx, starts); err != nil {
+	var other *otherHistory
+	switch err := r.run(t.ctx, starts); {
+	case errors.As(err, &other):
+		if err := t.reject(other.reason); err != nil {
+			return nil, err
+		}
+		return t.restore() // of an empty store: it cannot happen again
+	case err != nil:
 		return nil, err
 	}
 	return r.position, nil
@@ -219,6 +226,11 @@ func (t *task) distrust(logs []commitlog.Partition, starts, ends []commitlog.Pos
 	if reason == "" {
 		return nil
 	}
+	return t.reject(reason)
+}
+
+// reject moves the tables aside and goes on with empty ones.
+func (t *task) reject(reason string) error {
 	t.log.Warn("tables do not match their changelogs and are built anew", "reason", reason)
 	t.ed.unit.worker.moved.Add(1)
 	if err := t.store.Reject(reason); err != nil {
@@ -323,10 +335,15 @@ func (r *restoring) applied(i int) *state.Applied {
 	return &r.mark.Changelogs[i-1]
 }
 
+// otherHistory says that a store was filled from a log that went another way (S-12).
+type otherHistory struct{ reason string }
+
+func (e *otherHistory) Error() string { return e.reason }
+
 func (r *restoring) apply(i int, b *commitlog.Batch) error {
 	a := r.applied(i)
 	if a.Next > 0 && b.Epoch < a.Epoch && len(b.Records) > 0 {
-		return fmt.Errorf("%w: leader epoch %d after %d: another history; delete the task's directory to build it anew", commitlog.ErrCorrupt, b.Epoch, a.Epoch)
+		return &otherHistory{fmt.Sprintf("leader epoch %d of %v follows %d: another history", b.Epoch, r.logs[i], a.Epoch)}
 	}
 	if i > 0 {
 		if err := r.task.store.Restore(i-1, b.Records); err != nil {

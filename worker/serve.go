@@ -18,7 +18,7 @@ func (u *unit) serve(ctx context.Context, ed *edition) error {
 	u.serving, u.build, u.assignedOnce = ed, nil, false
 	defer u.settle(false)
 	defer u.member.Store(false)
-	if err := ed.start(u.worker.hard); err != nil {
+	if err := ed.start(ctx, u.worker.hard); err != nil {
 		return err
 	}
 	defer ed.close()
@@ -33,7 +33,9 @@ func (u *unit) serve(ctx context.Context, ed *edition) error {
 	helpers.Go(func() { u.watchControl(watching) })
 	helpers.Go(func() { u.watchCommits(watching) })
 	err = u.loop(ctx, ed)
-	u.stopAll(err != nil && !errors.Is(err, errSwitched))
+	if serr := u.stopAll(err != nil && !errors.Is(err, errSwitched)); serr != nil && (err == nil || errors.Is(err, errSwitched)) {
+		err = serr
+	}
 	leave()
 	unwatch()
 	u.drainInbox(&helpers)
@@ -146,18 +148,22 @@ func (u *unit) hear(ctx context.Context, m any) error {
 	case taskHung:
 		u.replace(m.task, m.hang)
 	case taskEnded:
-		return u.taskEnded(m)
+		return u.taskEnded(ctx, m)
 	}
 	return nil
 }
 
 // taskEnded hears of a task that is over though nobody stopped it.
-func (u *unit) taskEnded(m taskEnded) error {
+func (u *unit) taskEnded(ctx context.Context, m taskEnded) error {
 	if u.tasks[m.task.partition] == m.task {
 		delete(u.tasks, m.task.partition)
 	}
 	if m.err == nil || errors.Is(m.err, context.Canceled) {
 		return nil
+	}
+	if u.build != nil && m.task.ed == u.build.ed { // a build that fails leaves what serves alone (S-40)
+		u.build.hung = m.err
+		return u.buildMoved(ctx)
 	}
 	return fmt.Errorf("processor %s, partition %d: %w", u.decl.Name, m.task.partition, m.err)
 }
@@ -197,7 +203,7 @@ func (u *unit) assigned(ctx context.Context, a member.Assignment) error {
 		}
 	}
 	revoked = append(revoked, u.build.revoke(owned)...)
-	abandon(revoked)
+	u.worker.abandon(revoked)
 	u.worker.forgetTasks(revoked)
 	u.serving.setMember(a.Member)
 	if err := u.checkKept(ctx); err != nil {
@@ -274,28 +280,16 @@ func (u *unit) lost() {
 	u.settle(false)
 	u.placed.Store(&placement{u.serving, u.owned})
 	all = append(all, u.build.revoke(nil)...)
-	abandon(all)
+	u.worker.abandon(all)
 	u.worker.forgetTasks(all)
-}
-
-// abandon ends tasks without a commit and waits for them. One whose handler does not return is left to itself: it can
-// touch nothing any more.
-func abandon(tasks []*task) {
-	for _, t := range tasks {
-		t.cancel()
-		t.run.Cancel(t.run.Call(), context.Canceled)
-		t.box.post(msgFail{context.Canceled})
-	}
-	for _, t := range tasks {
-		t.wait(handlerGrace)
-	}
 }
 
 // handlerGrace is how long a cancelled handler has to return before its task is given up.
 const handlerGrace = 5 * time.Second
 
 // stopAll ends all tasks: by a last commit, or at once when failed is set.
-func (u *unit) stopAll(failed bool) {
+func (u *unit) stopAll(failed bool) error {
+	var err error
 	var all []*task
 	for p, t := range u.tasks {
 		all = append(all, t)
@@ -304,45 +298,59 @@ func (u *unit) stopAll(failed bool) {
 	all = append(all, u.build.revoke(nil)...)
 	if failed {
 		u.stopLanes()
-		abandon(all)
+		u.worker.abandon(all)
 	} else {
 		for _, t := range all {
 			t.box.post(msgStop{})
 		}
-		u.waitStopped(all)
+		err = u.waitStopped(all)
 	}
 	if u.build != nil && u.build.ed != nil {
 		u.build.ed.close()
 	}
 	u.build = nil
+	return err
 }
 
 // waitStopped waits for tasks that finish by themselves, answering those who ask meanwhile. When the log fails, or handlers
 // do not return, they are abandoned.
-func (u *unit) waitStopped(tasks []*task) {
+func (u *unit) waitStopped(tasks []*task) error {
 	patience := u.worker.config.Clock.NewTimer(handlerGrace + 2*u.worker.config.CommitEvery)
 	defer patience.Stop()
+	var faults []error
+	hear := func() {
+		for m, ok := u.inbox.next(); ok; m, ok = u.inbox.next() {
+			switch m := m.(type) {
+			case hook:
+				m.done <- errStopping
+			case taskEnded:
+				if m.err != nil && !errors.Is(m.err, context.Canceled) {
+					faults = append(faults, fmt.Errorf("processor %s, partition %d: %w", u.decl.Name, m.task.partition, m.err))
+				}
+			case unitFailed, memberEnded, membershipLost:
+				u.stopLanes()
+				u.worker.abandon(tasks)
+			}
+		}
+	}
 	for _, t := range tasks {
 		for waiting := true; waiting; {
 			select {
 			case <-t.done:
 				waiting = false
+			case <-t.left:
+				waiting = false
 			case <-u.inbox.wake:
-				m, _ := u.inbox.next()
-				switch m := m.(type) {
-				case hook:
-					m.done <- errStopping
-				case unitFailed, memberEnded, membershipLost:
-					u.stopLanes()
-					abandon(tasks)
-				}
+				hear()
 			case <-patience.C():
 				u.log.Warn("the last commit takes too long: stopping without it")
 				u.stopLanes()
-				abandon(tasks)
+				u.worker.abandon(tasks)
 			}
 		}
 	}
+	hear()
+	return errors.Join(faults...)
 }
 
 // stopLanes ends the lanes before their tasks: nothing is to be committed any more.

@@ -19,7 +19,7 @@ var ErrStopped = errors.New("worker: a task has stopped")
 func (w *Worker) Settled(ctx context.Context) error {
 	w.settling.Add(1)
 	defer w.settling.Add(-1)
-	targets, err := w.inputEnds(ctx, false)
+	targets, err := w.inputEnds(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func (w *Worker) Settled(ctx context.Context) error {
 		if err := w.reach(ctx, targets); err != nil {
 			return err
 		}
-		next, err := w.inputEnds(ctx, true)
+		next, err := w.inputEnds(ctx, targets)
 		if err != nil {
 			return err
 		}
@@ -43,16 +43,17 @@ type ends map[commitlog.Partition]int64
 // raise takes over what is higher in other and tells whether anything was.
 func (e ends) raise(other ends) (moved bool) {
 	for p, at := range other {
-		if at > e[p] {
+		if was, has := e[p]; !has || at > was {
 			e[p] = at
-			moved = true
+			moved = moved || at > was
 		}
 	}
 	return moved
 }
 
-// inputEnds asks for the ends of all inputs, or only of those that processors of this application write to.
-func (w *Worker) inputEnds(ctx context.Context, derived bool) (ends, error) {
+// inputEnds asks for the ends of all inputs that known does not have, and, again, of those that processors of this application
+// write to.
+func (w *Worker) inputEnds(ctx context.Context, known ends) (ends, error) {
 	written := map[string]bool{}
 	for _, u := range w.units {
 		for _, s := range u.decl.Emits {
@@ -71,8 +72,9 @@ func (w *Worker) inputEnds(ctx context.Context, derived bool) (ends, error) {
 		for p := range place.owned {
 			var parts []commitlog.Partition
 			for _, in := range place.ed.inputs {
-				if !derived || written[in.stream.Name] {
-					parts = append(parts, commitlog.Partition{Topic: in.part.Topic, Index: p})
+				part := commitlog.Partition{Topic: in.part.Topic, Index: p}
+				if _, has := known[part]; !has || written[in.stream.Name] {
+					parts = append(parts, part)
 				}
 			}
 			if len(parts) == 0 {

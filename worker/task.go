@@ -70,6 +70,9 @@ type task struct {
 	now         time.Time // of the batch in hand
 	reported    int64     // bytes of the open layer that the budget knows
 
+	charged   atomic.Int64  // bytes that the budget counts for this task, open and frozen
+	aborts    int           // of commits of its part alone; the lane's
+	left      chan struct{} // closed when it was given up
 	where     atomic.Pointer[place]
 	busy      atomic.Bool         // may be inside a handler; read by the watchdog
 	abandoned atomic.Bool         // the watchdog gave it up: it must touch nothing shared any more
@@ -144,7 +147,7 @@ type (
 )
 
 func newTask(ed *edition, partition int32, hung *hang) *task {
-	t := &task{ed: ed, partition: partition, done: make(chan struct{}), hung: hung}
+	t := &task{ed: ed, partition: partition, done: make(chan struct{}), left: make(chan struct{}), hung: hung}
 	t.lane = ed.lanes[int(partition)%len(ed.lanes)]
 	t.log = ed.log.With("partition", partition)
 	t.ctx, t.cancel = context.WithCancel(ed.unit.worker.hard)
@@ -233,13 +236,12 @@ func (t *task) finish(err error) {
 		}
 	}
 	err = firstError(err, t.closeForeign(clean))
-	t.ed.unit.worker.budget.add(-t.reported)
-	t.reported = 0
+	t.unchargeAll()
 	t.setPhase(Stopped)
 	t.lane.leave(t)
 	t.cancel()
-	close(t.done)
 	t.ed.unit.tell(taskEnded{t, err})
+	close(t.done)
 }
 
 func firstError(a, b error) error {
@@ -390,7 +392,7 @@ func (t *task) answerFreeze() {
 	f.position = t.position()
 	f.counts = t.counts
 	f.bytes = t.reported
-	t.reported = 0
+	t.reported = 0 // it stays charged until the commit is over
 	f.records, t.since = t.since, 0
 	t.events, t.parkedNew, t.unparkNew, t.dirty = nil, nil, false, false
 	t.frozen = f
@@ -413,7 +415,7 @@ func (t *task) committed(f *frozen) {
 	t.frozen = nil
 	t.cache.Thaw()
 	t.out.recycle(f.out)
-	t.ed.unit.worker.budget.add(-f.bytes)
+	t.uncharge(f.bytes)
 	t.publish(f)
 	if t.dirty {
 		t.lane.kick()
@@ -446,10 +448,31 @@ func (t *task) publish(f *frozen) {
 	t.ed.unit.worker.changed()
 }
 
+// uncharge gives bytes back to the budget, unchargeAll whatever this task holds of it.
+func (t *task) uncharge(n int64) {
+	t.charged.Add(-n)
+	t.ed.unit.worker.budget.add(-n)
+}
+
+func (t *task) unchargeAll() {
+	t.reported = 0
+	t.ed.unit.worker.budget.add(-t.charged.Swap(0))
+}
+
+// applied shows positions as soon as the tables hold them. The lane calls it.
+func (t *task) applied(f *frozen) {
+	t.shared.Lock()
+	for _, in := range f.position.Inputs {
+		t.shared.committed[in.Stream] = in.Next
+	}
+	t.shared.Unlock()
+}
+
 // charge tells the worker's budget how large the open layer has grown, now and then.
 func (t *task) charge(used int64) {
 	b := &t.ed.unit.worker.budget
 	b.add(used - t.reported)
+	t.charged.Add(used - t.reported)
 	t.reported = used
 	if b.half() {
 		t.lane.hurry()

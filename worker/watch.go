@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -113,8 +114,13 @@ func (u *unit) replace(t *task, h *hang) {
 
 // giveUpTask takes the shared things from a task whose goroutine does not come back.
 func (t *task) giveUpTask() {
-	t.abandoned.Store(true)
+	if t.abandoned.Swap(true) {
+		return
+	}
 	t.cancel()
+	t.box.post(msgFail{errGivenUp}) // should its handler return, it must not take another record
+	defer close(t.left)
+	t.ed.unit.worker.budget.add(-t.charged.Swap(0))
 	t.lane.leave(t)
 	t.shared.Lock()
 	store := t.shared.store
@@ -130,16 +136,37 @@ func (t *task) giveUpTask() {
 	t.setPhase(Stopped)
 }
 
-// wait waits for a task to end, at most for d; then it gives the task up.
-func (t *task) wait(d time.Duration) {
-	timer := t.ed.unit.worker.config.Clock.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-t.done:
-	case <-timer.C():
-		t.ed.unit.worker.hung.Add(1)
-		t.log.Error("a handler does not return: its task is left behind")
-		t.giveUpTask()
+var errGivenUp = errors.New("given up")
+
+// abandon ends tasks without a commit and waits for them, all together at most handlerGrace. One whose handler does not return
+// is left to itself: it can touch nothing any more.
+func (w *Worker) abandon(tasks []*task) {
+	for _, t := range tasks {
+		t.cancel()
+		t.run.Cancel(t.run.Call(), context.Canceled)
+		t.box.post(msgFail{context.Canceled})
+	}
+	grace := w.config.Clock.NewTimer(handlerGrace)
+	defer grace.Stop()
+	over := false
+	for _, t := range tasks {
+		if !over {
+			select {
+			case <-t.done:
+				continue
+			case <-t.left:
+				continue
+			case <-grace.C():
+				over = true
+			}
+		}
+		select {
+		case <-t.done:
+		default:
+			w.hung.Add(1)
+			t.log.Error("a handler does not return: its task is left behind")
+			t.giveUpTask()
+		}
 	}
 }
 
