@@ -55,7 +55,10 @@ func ExampleRun() {
 func ExampleConfig() {
 	_, err := worker.New(exampleApp, nil, worker.Config{Partitions: -1, Only: []string{"counters"}})
 	fmt.Println(err)
-	// Output: X
+	// Output:
+	// worker: the log is nil
+	// worker: Config.Partitions is -1, want 0 or more
+	// worker: Config.Only names processor "counters", which application site does not have
 }
 
 // Status tells where each task stands, Settled waits until all that was sent is handled. A record that fails without a policy
@@ -93,5 +96,8 @@ func ExampleWorker() {
 	fmt.Println(task.Phase, task.Records, task.Inputs[0].Committed, task.Stopped.Record)
 	stop()
 	fmt.Println(<-ended)
-	// Output: X
+	// Output:
+	// true
+	// parked 2 2 visits/0@2
+	// processor counter: task stopped at visits/0@2: a visit to nowhere
 }

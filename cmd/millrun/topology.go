@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/millrun/millrun/examples/flights"
+	"github.com/millrun/millrun/examples/fraud"
 	"github.com/millrun/millrun/examples/githistory"
 	"github.com/millrun/millrun/topology"
 )
@@ -22,6 +23,7 @@ type example struct {
 func examples() []example {
 	return []example{
 		{"flights", "departures from New York in 2013, per carrier, airport, plane and day", flights.App},
+		{"fraud", "payments and refunds of a bank, with alerts; reads tables of others", fraud.App},
 		{"githistory", "changes of a Git repository, per file, author and directory", githistory.App},
 	}
 }
