@@ -359,3 +359,22 @@ func TestATaskDoesNotBeginWithLessThanItHadRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A record without a key, which a topic that is not compacted may have, is no entry: it is counted and stops nobody.
+func TestARecordWithoutAKeyIsNoEntry(t *testing.T) {
+	for name, reads := range waysToRead {
+		b := newBench(t)
+		b.createTopic("rates", 1)
+		b.createTopic("clicks", 1)
+		w, _ := b.run(topology.MustNew("app", pricing(reads)), one)
+		b.append("rates", []commitlog.Record{{Key: []byte("k"), Value: number(1)}, {Value: number(9)}, {Key: []byte("l"), Value: number(2)}})
+		b.settle(w)
+		send(b, clicks, "k", 0)
+		b.settle(w)
+		send(b, clicks, "l", 0)
+		b.settle(w)
+		if got := b.numbers("priced"); fmt.Sprint(got) != "[1 2]" || w.Status().Unreadable != 1 {
+			t.Errorf("%s: found %v, %d entries reported", name, got, w.Status().Unreadable)
+		}
+	}
+}

@@ -239,3 +239,41 @@ func TestWritingToATableOfOthersIsTheRecordsFault(t *testing.T) {
 		t.Errorf("a has %d, %d dead letters", n, len(in.DeadLetters()))
 	}
 }
+
+// S-22: a key that stands where the partitioner would not put it is found all the same; one that stands in several partitions has
+// one answer, for a look and for a scan, also after a restart.
+func TestAKeyInSeveralPartitionsHasOneAnswer(t *testing.T) {
+	list := processor.NewStream("list", codec.String, codec.String)
+	app := topology.MustNew("shop", processor.New("lister",
+		processor.On(purchases, func(ctx processor.Context, key, _ string) error {
+			var all []string
+			for k, p := range profiles.All(ctx) {
+				found, _ := profiles.Get(ctx, k)
+				all = append(all, fmt.Sprint(k, p.Version, found.Version))
+			}
+			list.Emit(ctx, key, strings.Join(all, " "))
+			return nil
+		}), processor.ReadsGlobal(profiles), processor.Emits(list)))
+	h := topologytest.New(t, app, topologytest.Config{Partitions: 4})
+	table := topologytest.TopicTable(h, profiles)
+	put := func(partition int32, key, value string) { table.PutBytes(partition, []byte(key), []byte(value)) }
+	home := processor.Murmur2.Partition([]byte("home"), 4)
+	for p := range int32(4) {
+		put(p, "home", fmt.Sprintf(`{"Version":%d}`, p))
+		if p != processor.Murmur2.Partition([]byte("stray"), 4) {
+			put(p, "stray", fmt.Sprintf(`{"Version":%d}`, p))
+		}
+	}
+	lowest := int32(0)
+	if processor.Murmur2.Partition([]byte("stray"), 4) == 0 {
+		lowest = 1
+	}
+	in := topologytest.Stream(h, purchases)
+	in.Send("k", "")
+	h.Crash()
+	in.Send("k", "")
+	once := fmt.Sprintf("home%d %d stray%d %d", home, home, lowest, lowest)
+	if got, want := values(topologytest.Stream(h, list)), once+", "+once; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
