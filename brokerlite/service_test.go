@@ -2,9 +2,11 @@ package brokerlite_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/millrun/millrun/brokerlite"
 	"github.com/millrun/millrun/internal/vfs"
@@ -168,4 +170,44 @@ func TestLackOfDescriptorsPasses(t *testing.T) {
 	wantErr(t, "read", err, kerr.KafkaStorageError)
 	lack = false
 	want(t, "the next read", len(r.values("a", 0, false)), 3)
+}
+
+// The topic of a partition out of service is deleted between the copy of the state and the sync of its segments: the
+// checkpoint has nothing to complain of.
+func TestDamagedTopicIsDeletedDuringACheckpoint(t *testing.T) {
+	const before = 16 // partitions that are synced at once
+	r := newRig(t, brokerlite.Config{CheckpointBytes: 160 << 10})
+	r.create("b", before)
+	r.create("a", 1)
+	r.produce(nobody, "a", 0, "x")
+	if err := r.b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	entered, release := make(chan struct{}, 100*before), make(chan struct{})
+	r.through(func(op vfs.Op) error {
+		switch {
+		case segmentOf(op, "a-0.17", vfs.KindRead):
+			return syscall.EIO
+		case op.Kind == vfs.KindSync && strings.Contains(op.Name, "/topics/b-"):
+			entered <- struct{}{}
+			<-release
+		}
+		return nil
+	})
+	r.produce(nobody, "a", 0, "y")
+	_, err := r.tryValues("a", 0, true)
+	wantErr(t, "the damaged partition", err, kerr.KafkaStorageError)
+	for i := range int32(before) {
+		r.produce(nobody, "b", i, "z")
+	}
+	for len(entered) < before {
+		r.clock.Advance(time.Second)
+		r.produce(nobody, "b", 0, "z")
+	}
+	r.delete("a")
+	close(release)
+	for r.b.Stats().Checkpoints.Count == 0 && r.b.Err() == nil {
+		runtime.Gosched()
+	}
+	wantErr(t, "broker", r.b.Err(), nil)
 }

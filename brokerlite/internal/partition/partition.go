@@ -127,9 +127,12 @@ func (p *Partition) Fault() error {
 	return nil
 }
 
-// Fail makes the partition refuse with err from now on; the first fault stays. Waiting fetches wake.
+// Fail makes the partition refuse with err from now on; the first fault stays, but for ErrDeleted, which says more than any.
+// Waiting fetches wake.
 func (p *Partition) Fail(err error) {
-	if p.fault.CompareAndSwap(nil, &err) && !errors.Is(err, ErrDeleted) && !p.quiet {
+	if errors.Is(err, ErrDeleted) {
+		p.fault.Store(&err)
+	} else if p.fault.CompareAndSwap(nil, &err) && !p.quiet {
 		p.logFault(err)
 	}
 	p.pub.Lock()
