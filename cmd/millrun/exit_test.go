@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/millrun/millrun/brokerlite"
@@ -52,5 +54,47 @@ func TestAnInterruptHasItsOwnCode(t *testing.T) {
 	}
 	if got := exitCode(ctx, nil); got != exitOK {
 		t.Errorf("exit code of what was done before the interrupt is %d, want %d", got, exitOK)
+	}
+}
+
+func TestThePageOfTheCommandLineHasTheExitCodes(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operate/command-line.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), exitCodesText+"\n") {
+		t.Errorf("docs/operate/command-line.md has other exit codes than:\n%s", exitCodesText)
+	}
+}
+
+func TestThePageOfTheCommandLineHasEveryCommandAndNoOther(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operate/command-line.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := newRoot(streams{})
+	for _, line := range strings.Split(string(page), "\n") {
+		name, ok := strings.CutPrefix(line, "| `millrun ")
+		if !ok {
+			continue
+		}
+		name, _, _ = strings.Cut(name, "`")
+		words := strings.Fields(name)
+		if words[0] == "completion" || words[0] == "help" {
+			continue // added by cobra when it runs
+		}
+		found, _, err := root.Find(words)
+		if err != nil || found == root {
+			t.Errorf("the page has %q: %v", name, err)
+			continue
+		}
+		found.Short = "" // seen
+	}
+	for _, c := range root.Commands() {
+		for _, leaf := range append(c.Commands(), c) {
+			if leaf.Runnable() && !leaf.Hidden && leaf.Short != "" && !leaf.HasSubCommands() && leaf.Name() != "version" {
+				t.Errorf("the page does not have %q", leaf.CommandPath())
+			}
+		}
 	}
 }

@@ -101,7 +101,7 @@ func partitions(ctx context.Context, log commitlog.Log, topic string, want int) 
 		return count, err
 	}
 	if want == 0 {
-		return 0, fmt.Errorf("%w: create it, or let Config.Partitions say with how many partitions", err)
+		return 0, fmt.Errorf("topic %s does not exist: create it, or let Config.Partitions say with how many partitions: %w", topic, commitlog.ErrUnknownTopic)
 	}
 	err = log.CreateTopic(ctx, commitlog.TopicSpec{Name: topic, Partitions: int32(want)})
 	if err != nil && !errors.Is(err, commitlog.ErrTopicExists) { // somebody was faster: theirs counts
