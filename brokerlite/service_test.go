@@ -110,7 +110,11 @@ func TestMarkerLeftOutIsWrittenLater(t *testing.T) {
 			for range 2 {
 				want(t, "the partition that is back", fmt.Sprint(r.values("a", 0, true)), map[bool]string{true: "[0:x]", false: "[]"}[commit])
 				want(t, "its last stable offset", r.fetch("a", 0, 2, true).LastStableOffset, 2)
-				r.restart()
+				if crash {
+					r.crash() // the marker is in the log behind the end that lacks it: it is not written twice
+				} else {
+					r.restart()
+				}
 			}
 			r.produce(p, "a", 0, "z")
 			r.end(p, !commit)
