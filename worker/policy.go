@@ -25,6 +25,11 @@ func (t *task) failed(in *input, r *commitlog.Record, err error) bool {
 	policy := t.ed.decl.OnError
 	var permanent *decl.PermanentError
 	var stop *stopError
+	if t.quit.Load() {
+		t.giveUp()
+		t.stopping = true
+		return false
+	}
 	switch {
 	case errors.As(err, &stop):
 		t.giveUp()

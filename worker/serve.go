@@ -284,6 +284,10 @@ func (u *unit) lost() {
 	u.worker.forgetTasks(all)
 }
 
+// stopGrace is how long a handler may go on after a stop was asked for before its context is cancelled. Its record is then left
+// for the next start.
+const stopGrace = time.Second
+
 // handlerGrace is how long a cancelled handler has to return before its task is given up.
 const handlerGrace = 5 * time.Second
 
@@ -317,6 +321,8 @@ func (u *unit) stopAll(failed bool) error {
 func (u *unit) waitStopped(tasks []*task) error {
 	patience := u.worker.config.Clock.NewTimer(handlerGrace + 2*u.worker.config.CommitEvery)
 	defer patience.Stop()
+	nudge := u.worker.config.Clock.NewTimer(stopGrace)
+	defer nudge.Stop()
 	var faults []error
 	hear := func() {
 		for m, ok := u.inbox.next(); ok; m, ok = u.inbox.next() {
@@ -342,6 +348,11 @@ func (u *unit) waitStopped(tasks []*task) error {
 				waiting = false
 			case <-u.inbox.wake:
 				hear()
+			case <-nudge.C():
+				for _, t := range tasks {
+					t.quit.Store(true)
+					t.run.Cancel(t.run.Call(), context.Canceled)
+				}
 			case <-patience.C():
 				u.log.Warn("the last commit takes too long: stopping without it")
 				u.stopLanes()

@@ -322,3 +322,35 @@ func TestALaneThatIsFencedWhileItsProcessorWaitsForItEnds(t *testing.T) {
 	b.settle(w)
 	b.sequencesOf("echo", 2, func(string) int { return 2 })
 }
+
+// A handler that waits on its context is told of the stop; what it then says is not the record's fault: the next start handles
+// it.
+func TestAStopCancelsAHandlerAndLeavesItsRecordForTheNextStart(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("clicks", 2)
+	entered := make(chan struct{}, 1)
+	app := func(wait bool) *topology.Topology {
+		return topology.MustNew("app", processor.New("counter",
+			processor.On(clicks, func(ctx processor.Context, key string, n int64) error {
+				counts.Put(ctx, key, n)
+				if wait {
+					entered <- struct{}{}
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return nil
+			}), processor.Owns(counts), processor.OnError(processor.ErrorPolicy{Then: processor.Skip})))
+	}
+	_, cancel, ended := b.startOn(b.log, app(true), hurried)
+	send(b, clicks, "k", 7)
+	within(t, entered, "the handler")
+	cancel()
+	if err := within(t, ended, "the worker to end"); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	w, _ := b.run(app(false), oneLane)
+	b.settle(w)
+	if got := read(b, app(false), counts)["k"]; got != 7 {
+		t.Errorf("k = %d, want 7: the record was lost with the stop", got)
+	}
+}

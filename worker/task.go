@@ -73,6 +73,7 @@ type task struct {
 	charged   atomic.Int64  // bytes that the budget counts for this task, open and frozen
 	aborts    int           // of commits of its part alone; the lane's
 	left      chan struct{} // closed when it was given up
+	quit      atomic.Bool   // a stop has cancelled the handler: what it says now is not the record's fault
 	where     atomic.Pointer[place]
 	busy      atomic.Bool         // may be inside a handler; read by the watchdog
 	abandoned atomic.Bool         // the watchdog gave it up: it must touch nothing shared any more
