@@ -180,3 +180,37 @@ func TestFailedCheckpointIsNotTriedWithEachRound(t *testing.T) {
 	}
 	want(t, "failures", r.b.Stats().CheckpointFailures, 1)
 }
+
+// S-56: the older snapshot is for the loss of the newer. That it cannot be read is no reason not to start from the newer.
+func TestStartDoesNotNeedTheOlderSnapshot(t *testing.T) {
+	r := newRig(t, brokerlite.Config{})
+	r.create("a", 1)
+	r.restart()
+	r.produce(nobody, "a", 0, "x")
+	if err := r.b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	names, err := r.mem.List("data/meta")
+	if err != nil || len(names) != 2 {
+		t.Fatalf("snapshots %v %v, want two", names, err)
+	}
+	for _, name := range []string{names[1], names[0]} { // the newer, then the older
+		faulty := vfs.NewFaulty(r.mem)
+		faulty.SetHook(func(op vfs.Op) error {
+			if op.Kind == vfs.KindRead && op.Name == "data/meta/"+name {
+				return syscall.EIO
+			}
+			return nil
+		})
+		c := r.c
+		c.FS = faulty
+		b, err := brokerlite.Open("data", c)
+		if name == names[1] {
+			wantErr(t, "open without the newer", err, syscall.EIO)
+			continue
+		}
+		wantErr(t, "open without the older", err, nil)
+		r.b = b
+		want(t, "records", fmt.Sprint(r.values("a", 0, true)), "[0:x]")
+	}
+}

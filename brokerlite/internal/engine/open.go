@@ -116,10 +116,10 @@ func (e *Engine) loadSnapshot() (*meta.Snapshot, error) {
 			e.kept.older = s
 			return e.kept.newer, nil
 		}
-		if !errors.Is(err, meta.ErrDamaged) {
-			return nil, err
+		if !errors.Is(err, meta.ErrDamaged) && e.kept.newer == nil {
+			return nil, err // the next attempt may read it: an older one is no better than that
 		}
-		e.c.Logger.Error("snapshot cannot be read, the one before is tried", "error", err)
+		e.c.Logger.Error("snapshot cannot be read, the start does without", "error", err)
 		faults = append(faults, err)
 	}
 	if e.kept.newer != nil {
