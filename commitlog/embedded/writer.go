@@ -198,6 +198,7 @@ func (w *writer) Close() error {
 // run is the loop of the writer's goroutine.
 func (w *writer) run() {
 	defer close(w.done)
+	w.idle() // the first call may have come before this goroutine: it lingers too
 	for {
 		w.mu.Lock()
 		queue, closed := w.mu.queue, w.mu.closed
@@ -209,10 +210,15 @@ func (w *writer) run() {
 		case closed:
 			return
 		default:
-			<-w.kick
-			w.linger()
+			w.idle()
 		}
 	}
+}
+
+// idle waits for a call and then for its company.
+func (w *writer) idle() {
+	<-w.kick
+	w.linger()
 }
 
 // linger waits for company of the first call, until the time is up or the writer closes.
