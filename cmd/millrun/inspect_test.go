@@ -191,3 +191,27 @@ func storyTables(t *testing.T) (dir string) {
 	}
 	return dir
 }
+
+// 1669859068457630240 and its like do not fit into a floating point number.
+func TestNoInspectionLosesADigitC23(t *testing.T) {
+	log, tables := storyLog(t), storyTables(t)
+	for _, c := range []struct{ args, want string }{
+		{"log inspect " + log + " --topic ids", "1669859068457630240"},
+		{"log inspect " + log + " --topic ids --value-format json", "1669859068457630240"},
+		{"log inspect " + log + " --topic ids --value-format int64", "9007199254740993"},
+		{"log inspect " + log + " --topic ids --key-format uint64", "18446744073709551615"},
+		{"state inspect " + tables + " --table names", "1669859068457630240"},
+		{"state inspect " + tables + " --table numbers --key-format int64", "-9007199254740993"},
+		{"state inspect " + tables + " --table numbers --key-format int64 --key 9007199254740993", "9007199254740993"},
+	} {
+		for _, f := range []string{"table", "json"} {
+			code, out, err := millrun(t, append(strings.Fields(c.args), "-o", f)...)
+			if code != exitOK || !strings.Contains(out, c.want) {
+				t.Errorf("%s -o %s: code %d, error %s, want %s in:\n%s", c.args, f, code, err, c.want, out)
+			}
+			if f == "json" && strings.Contains(out, `: `+c.want) {
+				t.Errorf("%s: %s is a number of JSON, want a string:\n%s", c.args, c.want, out)
+			}
+		}
+	}
+}
