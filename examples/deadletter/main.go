@@ -10,11 +10,13 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog/embedded"
+	"github.com/millrun/millrun/examples/internal/args"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 	"github.com/millrun/millrun/worker"
@@ -43,10 +45,7 @@ var app = topology.MustNew("shop", processor.New("payments",
 ))
 
 func main() {
-	dir := "deadletter-data"
-	if len(os.Args) > 1 {
-		dir = os.Args[1]
-	}
+	dir := args.Directory("deadletter", "deadletter-data", "Sends good payments and bad ones, and prints the total and the dead letters.")
 	if err := run(context.Background(), dir, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
@@ -57,7 +56,7 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 1})
+	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 1, Logger: slog.Default()})
 	if err != nil {
 		return errors.Join(err, data.Close())
 	}

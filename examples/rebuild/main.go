@@ -14,6 +14,7 @@ import (
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog/embedded"
+	"github.com/millrun/millrun/examples/internal/args"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 	"github.com/millrun/millrun/worker"
@@ -46,10 +47,7 @@ var (
 )
 
 func main() {
-	dir := "rebuild-data"
-	if len(os.Args) > 1 {
-		dir = os.Args[1]
-	}
+	dir := args.Directory("rebuild", "rebuild-data", "Replays a table with the code that made it, and again with code that mends it.")
 	if err := run(context.Background(), dir, os.Stdout); err != nil {
 		log.Fatal(err)
 	}

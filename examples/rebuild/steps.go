@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 
 	"github.com/millrun/millrun/commitlog"
@@ -18,7 +19,7 @@ import (
 // with runs a worker of app while do lasts.
 func with(ctx context.Context, app *topology.Topology, data commitlog.Log, dir string,
 	do func(context.Context, *worker.Worker) error) error {
-	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 2})
+	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 2, Logger: slog.Default()})
 	if err != nil {
 		return err
 	}

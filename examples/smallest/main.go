@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 
@@ -38,9 +40,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer data.Close()
-	cfg := worker.Config{StateDir: "data/state", Partitions: 8}
-	if err := worker.Run(ctx, app, data, cfg); err != nil {
+	slog.Info("counting clicks until interrupted", "log", "data", "tables", "data/state")
+	cfg := worker.Config{StateDir: "data/state", Partitions: 8, Logger: slog.Default()} // where a task that stops says why
+	err = errors.Join(worker.Run(ctx, app, data, cfg), data.Close())
+	if err != nil {
 		log.Fatal(err)
 	}
 }

@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/commitlog/embedded"
+	"github.com/millrun/millrun/examples/internal/args"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/processor/producer"
 	"github.com/millrun/millrun/state/view"
@@ -41,10 +43,7 @@ var app = topology.MustNew("bank", processor.New("accounts",
 ))
 
 func main() {
-	dir := "view-data"
-	if len(os.Args) > 1 {
-		dir = os.Args[1]
-	}
+	dir := args.Directory("view", "view-data", "Makes deposits, and asks a view for balances that include them.")
 	if err := run(context.Background(), dir, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
@@ -55,7 +54,7 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 2})
+	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 2, Logger: slog.Default()})
 	if err != nil {
 		return errors.Join(err, data.Close())
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/commitlog/embedded"
+	"github.com/millrun/millrun/examples/internal/args"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/processor/producer"
 	"github.com/millrun/millrun/state/view"
@@ -50,10 +52,7 @@ var app = topology.MustNew("wordcount", processor.New("counter",
 ))
 
 func main() {
-	dir := "wordcount-data"
-	if len(os.Args) > 1 {
-		dir = os.Args[1]
-	}
+	dir := args.Directory("wordcount", "wordcount-data", "Counts the words of standard input.")
 	if err := run(context.Background(), dir, os.Stdin, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
@@ -64,7 +63,7 @@ func run(ctx context.Context, dir string, text io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 4})
+	w, err := worker.New(app, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 4, Logger: slog.Default()})
 	if err != nil {
 		return errors.Join(err, data.Close())
 	}

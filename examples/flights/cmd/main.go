@@ -15,13 +15,11 @@ import (
 
 	"github.com/millrun/millrun/commitlog/embedded"
 	"github.com/millrun/millrun/examples/flights"
+	"github.com/millrun/millrun/examples/internal/args"
 )
 
 func main() {
-	dir := "flights-data"
-	if len(os.Args) > 1 {
-		dir = os.Args[1]
-	}
+	dir := args.Directory("flights", "flights-data", "Loads the departures of 2013, counts them, and compares the answers with the known ones.")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, dir)
 	stop()

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/commitlog/embedded"
 	"github.com/millrun/millrun/examples/fraud"
+	"github.com/millrun/millrun/examples/internal/args"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/processor/producer"
 	"github.com/millrun/millrun/state/view"
@@ -24,10 +26,7 @@ import (
 )
 
 func main() {
-	dir := "fraud-data"
-	if len(os.Args) > 1 {
-		dir = os.Args[1]
-	}
+	dir := args.Directory("fraud", "fraud-data", "Plays a short story with a bank that looks for fraud.")
 	if err := run(context.Background(), dir, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
@@ -52,7 +51,7 @@ func play(ctx context.Context, data commitlog.Log, dir string, out io.Writer) er
 	if err := tell(ctx, data, fraud.CountryLimits, "DE", fraud.Country{LimitCents: 100_000}); err != nil {
 		return err
 	}
-	w, err := worker.New(fraud.App, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 2})
+	w, err := worker.New(fraud.App, data, worker.Config{StateDir: filepath.Join(dir, "state"), Partitions: 2, Logger: slog.Default()})
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -18,15 +20,18 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		log.Fatal("want the directory of a Git repository, and if need be one for log and tables")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: githistory REPO [DIR]\n\nCounts the history of the Git repository REPO and compares the answers with git's own.\n"+
+			"DIR holds log and tables; githistory-data unless given.")
 	}
-	dir := "githistory-data"
-	if len(os.Args) > 2 {
-		dir = os.Args[2]
+	flag.Parse()
+	if flag.NArg() < 1 || flag.NArg() > 2 || flag.Arg(0) == "" {
+		flag.Usage()
+		os.Exit(2)
 	}
+	dir := cmp.Or(flag.Arg(1), "githistory-data")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1], dir)
+	err := run(ctx, flag.Arg(0), dir)
 	stop()
 	if err != nil {
 		log.Fatal(err)
