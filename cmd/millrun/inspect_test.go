@@ -53,6 +53,8 @@ func TestInspectionsPrintWhatTheyDid(t *testing.T) {
 		"complete-topics":     "__complete log inspect LOG --topic ",
 		"complete-tables":     "__complete state inspect STATE --table ",
 		"complete-examples":   "__complete topology ",
+		"complete-help":       "__complete help log ",
+		"complete-shell":      "__complete completion ",
 		"complete-output":     "__complete version -o ",
 		"complete-format":     "__complete log inspect LOG --key-format ",
 		"complete-directory":  "__complete log check ",

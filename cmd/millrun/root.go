@@ -44,7 +44,9 @@ func newRoot(s streams) *cobra.Command {
 	root.PersistentFlags().VarP(&format, "output", "o", "format of the data on standard output: table or json")
 	complete(root, "output", fixed(string(formatTable), string(formatJSON)))
 	root.AddCommand(newDemo(s, &format), newDemoWork(s), newLog(s, &format), newState(s, &format), newTopology(s, &format),
-		newVersion(s, &format), newExitCodes(), newEnv())
+		newCompletion(s), newVersion(s, &format), newExitCodes(), newEnv())
+	root.SetHelpCommand(newHelp())
+	root.CompletionOptions.DisableDefaultCmd = true // ours knows exit codes
 	return root
 }
 

@@ -30,6 +30,10 @@ func TestWrongCommandLinesEndWithUsage(t *testing.T) {
 		{"state inspect a --table t --key k --prefix p", "--key and --prefix, want one of them"},
 		{"state inspect a --table t --key k --key-format int64", `--key "k" is no int64`},
 		{"state inspect a --table t --prefix 1 --key-format int64", "--prefix means nothing with --key-format int64"},
+		{"completion tcsh", `no shell "tcsh": want bash, zsh, fish or powershell`},
+		{"completion", "0 arguments, want SHELL"},
+		{"help bogus", `no command or page "bogus"`},
+		{"help log bogus", `no command or page "log bogus"`},
 		{"topology a b", "2 arguments, want at most EXAMPLE"},
 		{"topology bogus", `no example "bogus": want one of flights`},
 		{"topology flights --format svg", `--format is "svg", want text, mermaid or dot`},
@@ -84,5 +88,21 @@ func TestDemoRefusesADirectoryInUse(t *testing.T) {
 	code, out, err := millrun(t, "demo", "--dir", dir)
 	if code != exitConflict || out != "" || !strings.Contains(err, "is not empty") {
 		t.Errorf("code %d, output %q, error %q, want code %d", code, out, err, exitConflict)
+	}
+}
+
+func TestCompletionScriptsNameTheProgram(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		code, out, err := millrun(t, "completion", shell)
+		if code != exitOK || err != "" || !strings.Contains(out, "millrun") {
+			t.Errorf("%s: code %d, error %q, %d bytes", shell, code, err, len(out))
+		}
+	}
+}
+
+func TestHelpOfACommandIsItsOwn(t *testing.T) {
+	code, out, err := millrun(t, "help", "state", "inspect")
+	if code != exitOK || err != "" || !strings.Contains(out, "--prefix") || !strings.Contains(out, "help for inspect") {
+		t.Errorf("code %d, error %q, output:\n%s", code, err, out)
 	}
 }
