@@ -122,7 +122,7 @@ func keyOf(partition, partitions int32) string {
 }
 
 // C-12: 100,003 records, written in batches of 1, 7, 500 and 4,096; key i mod 7. In the statement after Rebuild every key is
-// complete, in a view that was open and in a new one. 5 repeats instead of the card's 100.
+// complete, in a view that was open and in a new one. 3 repeats instead of the card's 100.
 func TestARebuildThatReturnsIsCompleteC12(t *testing.T) {
 	b := newBench(t, 1)
 	app := topology.MustNew("app", processor.New("counter", processor.On(events, func(ctx processor.Context, key string, _ int64) error {
@@ -154,7 +154,7 @@ func TestARebuildThatReturnsIsCompleteC12(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := b.editions(app, "counter")
-	for range 5 {
+	for range 3 {
 		r := b.rebuild(e, edition.RebuildConfig{})
 		for i := range 7 {
 			n, _, err := v.Get(b.context(), fmt.Sprint(i))
