@@ -39,6 +39,7 @@ func TestInspectionsPrintWhatTheyDid(t *testing.T) {
 		"state-entries":       "state inspect STATE --table names",
 		"state-prefix":        "state inspect STATE --table names --prefix al -o json",
 		"state-numbers":       "state inspect STATE/app/p.e1/0 --table numbers --key-format int64",
+		"state-number-auto":   "state inspect STATE/app/p.e1/0 --table numbers",
 		"state-number":        "state inspect STATE/app/p.e1/0 --table numbers --key-format int64 --key -9007199254740993",
 		"state-raw":           "state inspect STATE --table numbers --limit 1 --key-format hex --value-format hex",
 		"state-check":         "state check STATE -o json",

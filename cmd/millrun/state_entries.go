@@ -43,6 +43,9 @@ func inspectEntries(c *cobra.Command, s streams, f format, dir string, q *stateQ
 	case r.more:
 		fmt.Fprintf(s.err, "there are more entries: raise --limit, which is %d\n", q.limit)
 	}
+	if r.numbers {
+		fmt.Fprintln(s.err, "keys of eight bytes are shown as the store has them: if they are numbers or times, name --key-format")
+	}
 	if f == formatJSON {
 		return writeJSON(s.out, r.entries)
 	}
@@ -80,6 +83,7 @@ type entryReader struct {
 	wanted      func(key []byte) bool
 	entries     []entryFacts
 	found, more bool
+	numbers     bool // keys were shown in hex that may be numbers
 }
 
 func (r *entryReader) read(dir, name string) error {
@@ -99,7 +103,7 @@ func (r *entryReader) read(dir, name string) error {
 			r.more = true
 			return errEnough
 		}
-		r.entries = append(r.entries, entryFacts{name, r.query.keys.show(key), r.query.values.show(e.Value), e.Schema})
+		r.entries = append(r.entries, entryFacts{name, r.showKey(key), r.query.values.show(e.Value), e.Schema})
 		return nil
 	})
 	if errors.Is(err, errEnough) {
@@ -110,6 +114,15 @@ func (r *entryReader) read(dir, name string) error {
 	}
 	r.found = r.found || slices.Contains(contents.Tables, r.query.table)
 	return err
+}
+
+// showKey does not guess at numbers: eight bytes may be one in the form in which stores order it, which would read as another.
+func (r *entryReader) showKey(key []byte) *datum {
+	if r.query.keys == autoFormat && guess(key) == int64Format {
+		r.numbers = true
+		return hexFormat.show(key)
+	}
+	return r.query.keys.show(key)
 }
 
 func texts(found []state.Finding) (out []string) {

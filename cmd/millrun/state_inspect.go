@@ -20,7 +20,7 @@ commits, and the next offset of each input as of the newest commit. Nothing is c
 
 With --table, list the entries of that table instead, all of them or those of --key or --prefix. Keys and values are shown as
 --key-format and --value-format say (see "millrun log inspect --help"), with all their digits. Where keys are numbers or times,
-name the format: the store keeps them in another form, in which they sort.`
+name the format: the store keeps them in another form, in which they sort, and which auto shows in hex.`
 
 // stateQuery is what the flags of state inspect ask for.
 type stateQuery struct {

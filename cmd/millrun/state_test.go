@@ -113,3 +113,10 @@ func contentsOf(t *testing.T, dir string) string {
 	}
 	return b.String()
 }
+
+func TestStateInspectDoesNotGuessAtKeysThatMayBeNumbers(t *testing.T) {
+	code, out, err := millrun(t, "state", "inspect", storyTables(t), "--table", "numbers")
+	if code != exitOK || !strings.Contains(err, "name --key-format") || !strings.Contains(out, "0x7fdfffffffffffff") {
+		t.Errorf("code %d, error %q, output:\n%s", code, err, out)
+	}
+}
