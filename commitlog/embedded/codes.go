@@ -20,6 +20,7 @@ const (
 	codeInvalidProducerEpoch   = 47
 	codeInvalidTxnState        = 48
 	codeInvalidProducerMapping = 49
+	codeStorage                = 56
 	codeUnknownProducer        = 59
 	codeMemberIDRequired       = 79
 	codeFencedInstance         = 82
@@ -111,6 +112,17 @@ func codeError(code int16, detail string) error {
 		return fmt.Errorf("%w: %s: %s", m.sentinel, m.name, detail)
 	}
 	return fmt.Errorf("%w: %s", m.sentinel, m.name)
+}
+
+// partitionError is codeError for the answer of one partition. KAFKA_STORAGE_ERROR alone would leave its reader with nothing to
+// do: without a detail, such as a full disk, it says that the broker has taken the partition out of service.
+func (l *Log) partitionError(code int16, detail string) error {
+	err := codeError(code, detail)
+	if code == codeStorage && detail == "" {
+		return fmt.Errorf("it is damaged or its disk failed; see the log's own messages, or run \"millrun log check %s\" while no program has it open (%w)",
+			l.dir, err)
+	}
+	return err
 }
 
 // temporary says that a code may be gone at the next try.

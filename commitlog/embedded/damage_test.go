@@ -2,12 +2,16 @@ package embedded
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/millrun/millrun/brokerlite/recordbatch"
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/vfs"
 )
 
 // batchAt is a batch of one record at an offset.
@@ -97,5 +101,73 @@ func TestAbortedRecordsAreLeftOut(t *testing.T) {
 	}
 	if want := "two;one;plain;two again;"; got != want {
 		t.Errorf("records are %s, want %s", got, want)
+	}
+}
+
+// An operator must learn what to do: the code alone says that something of the storage is wrong, somewhere.
+func TestADamagedPartitionSaysWhatToDo(t *testing.T) {
+	disk, ctx := vfs.NewMem(), t.Context()
+	open := func() *Log {
+		l, err := OpenConfig("data", Config{FS: disk})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	l := open()
+	fillTopic(t, l, "orders", 1, 3)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, disk, "data/topics/orders-0.1/00000000000000000000.log", 16)
+	l = open()
+	defer l.Close()
+	orders := commitlog.Partition{Topic: "orders"}
+	says := func(what string, err error) {
+		t.Helper()
+		const want = `it is damaged or its disk failed; see the log's own messages, or run "millrun log check data" while no program has it open`
+		if !errors.Is(err, commitlog.ErrStorage) || !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: %v\nwant ErrStorage and: %s", what, err, want)
+		}
+	}
+	r, err := l.OpenReader(ctx, commitlog.ReaderConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	r.Seek(orders, 0)
+	_, err = r.Poll(ctx, 10*time.Second)
+	says("Poll", err)
+	w, err := l.OpenWriter(ctx, commitlog.WriterConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	_, err = w.Append(ctx, orders, []commitlog.Record{{Value: []byte("x"), Timestamp: -1}})
+	says("Append", err)
+}
+
+func TestAFullDiskIsNotCalledDamage(t *testing.T) {
+	err := (&Log{dir: "data"}).partitionError(codeStorage, "disk full")
+	if want := "commitlog: storage fault or full disk: KAFKA_STORAGE_ERROR: disk full"; err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// spoil changes one byte of a file.
+func spoil(t *testing.T, disk vfs.FS, name string, at int64) {
+	t.Helper()
+	f, err := disk.OpenReadWrite(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := make([]byte, 1)
+	if _, err = f.ReadAt(b, at); err == nil {
+		b[0] ^= 1
+		_, err = f.WriteAt(b, at)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

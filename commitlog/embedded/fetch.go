@@ -155,7 +155,7 @@ func (r *reader) queue(s *source, p *kmsg.FetchResponseTopicPartition) {
 		if p.ErrorCode == codeOutOfRange {
 			detail = fmt.Sprintf("the log has %d to %d", p.LogStartOffset, p.HighWatermark)
 		}
-		s.fail(codeError(p.ErrorCode, detail), s.next)
+		s.fail(r.log.partitionError(p.ErrorCode, detail), s.next)
 		signal(r.ready)
 		return
 	}

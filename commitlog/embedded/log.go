@@ -14,6 +14,7 @@ import (
 
 // Log is the log of one data directory in this process. Safe for concurrent use.
 type Log struct {
+	dir    string // as Open was given it, for sentences
 	broker *brokerlite.Broker
 	clock  clock.Clock
 }
@@ -35,7 +36,7 @@ func OpenConfig(dir string, c Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: open %s: %w", dir, err)
 	}
-	return &Log{broker: broker, clock: c.Clock}, nil
+	return &Log{dir: dir, broker: broker, clock: c.Clock}, nil
 }
 
 // Broker is the broker under this log, to serve it on a port or to ask for its faults. It closes with the log.

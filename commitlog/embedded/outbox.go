@@ -171,7 +171,7 @@ func (o *outbox) settle(round []*outgoing, results map[commitlog.Partition]kmsg.
 			// Written by an earlier try; its offset is kept from there, or unknown.
 		default:
 			o.mu.err = &produceError{code: result.ErrorCode, err: &commitlog.PartitionError{Partition: out.partition,
-				Offset: -1, Err: codeError(result.ErrorCode, text(result.ErrorMessage))}}
+				Offset: -1, Err: o.transactor.log.partitionError(result.ErrorCode, text(result.ErrorMessage))}}
 		}
 		o.keep(out.batch)
 	}

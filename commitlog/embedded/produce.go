@@ -207,7 +207,7 @@ func (w *writer) settle(out *outgoing, result kmsg.ProduceResponseTopicPartition
 			return true
 		}
 	}
-	w.answer(out.calls, -1, codeError(result.ErrorCode, text(result.ErrorMessage)))
+	w.answer(out.calls, -1, w.log.partitionError(result.ErrorCode, text(result.ErrorMessage)))
 	return true
 }
 
