@@ -303,7 +303,12 @@ func (t *task) foreignFault(p commitlog.Partition, err error) error {
 		if merr := t.sourcesMoved(); merr != nil {
 			return merr
 		}
-		if f.next == nil && (f.copy == nil || f.copy.index(p) >= 0) {
+		m := f.next
+		if m == nil {
+			m = f.copy
+		}
+		if m == nil || m.index(p) >= 0 {
+			t.dropNext(f)
 			t.unreadableTable(f, &sourceError{f.decl.Name, err})
 		}
 	}

@@ -378,3 +378,75 @@ func TestARecordWithoutAKeyIsNoEntry(t *testing.T) {
 		}
 	}
 }
+
+// damaged is a log that cannot read a topic from an offset on.
+type damaged struct {
+	commitlog.Log
+	at commitlog.Position
+}
+
+func (d damaged) OpenReader(ctx context.Context, c commitlog.ReaderConfig) (commitlog.Reader, error) {
+	r, err := d.Log.OpenReader(ctx, c)
+	return damagedReader{r, d.at}, err
+}
+
+type damagedReader struct {
+	commitlog.Reader
+	at commitlog.Position
+}
+
+func (r damagedReader) Poll(ctx context.Context, wait time.Duration) (*commitlog.Batch, error) {
+	b, err := r.Reader.Poll(ctx, wait)
+	if b != nil && b.Partition == r.at.Partition && b.Next > r.at.Offset {
+		b.Release()
+		r.Reader.Drop(r.at.Partition)
+		return nil, &commitlog.PartitionError{Partition: r.at.Partition, Offset: r.at.Offset, Err: commitlog.ErrCorrupt}
+	}
+	return b, err
+}
+
+// A table that cannot be read stops the tasks that read it, at the start and later, with a sentence that names the place; Run goes on
+// for the others, and Status shows how far the copy is.
+func TestATableThatCannotBeReadStopsItsReadersAlone(t *testing.T) {
+	for name, reads := range waysToRead {
+		for _, when := range []string{"at the start", "later"} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				b := newBench(t)
+				other := processor.NewStream("other", codec.String, codec.Int64)
+				app := topology.MustNew("app", pricing(reads), processor.New("bystander",
+					processor.On(other, func(ctx processor.Context, key string, n int64) error { return nil })))
+				b.createTopic("rates", 1)
+				b.createTopic("clicks", 1)
+				b.createTopic("other", 1)
+				bad := func() { b.append("rates", []commitlog.Record{{Key: []byte("k"), Value: number(1)}}) }
+				if when == "at the start" {
+					bad()
+				}
+				w, _ := b.runOn(damaged{b.log, commitlog.Position{Partition: commitlog.Partition{Topic: "rates"}}}, app, one)
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				if when == "later" {
+					b.settle(w)
+					bad()
+				}
+				send(b, other, "k", 1)
+				for {
+					send(b, clicks, "k", 0) // until the reader has met the damage
+					if err := w.Settled(ctx); err != nil {
+						if !errors.Is(err, worker.ErrStopped) || !strings.Contains(err.Error(), "table rates") || !strings.Contains(err.Error(), "rates/0 at 0") {
+							t.Fatalf("got %v", err)
+						}
+						break
+					}
+				}
+				for _, p := range w.Status().Processors {
+					for _, task := range p.Tasks {
+						if (task.Stopped != nil) != (p.Name == "pricing") {
+							t.Errorf("%s: %+v", p.Name, task)
+						}
+					}
+				}
+			})
+		}
+	}
+}

@@ -279,8 +279,11 @@ func (g *global) lost(ctx context.Context, pe *commitlog.PartitionError) error {
 	if err := g.look(ctx); err != nil {
 		return err
 	}
-	m := g.current.Load()
-	if g.next != nil || m != nil && m.index(pe.Partition) < 0 {
+	m := g.next
+	if m == nil {
+		m = g.current.Load()
+	}
+	if m != nil && m.index(pe.Partition) < 0 {
 		return nil
 	}
 	return &sourceError{g.decl.Name, pe}

@@ -12,8 +12,8 @@ import (
 func (s Status) MarshalJSON() ([]byte, error) {
 	out := statusJSON{Application: s.Application, Worker: s.ID, Address: s.Address, Ready: s.Ready, NotReady: orEmpty(s.NotReady),
 		Commits: s.Commits, LastCommit: s.LastCommit.Seconds(), Buffered: s.Buffered, MovedAside: s.MovedAside,
-		HungHandlers: s.HungHandler,
-		Limits:       limitsJSON{s.CommitEvery.Seconds(), s.BufferBytes, s.StateMemory}, Processors: []processorJSON{}}
+		HungHandlers: s.HungHandler, Unreadable: s.Unreadable, Globals: copiesJSON(s.Globals),
+		Limits: limitsJSON{s.CommitEvery.Seconds(), s.BufferBytes, s.StateMemory}, Processors: []processorJSON{}}
 	for i := range s.Processors {
 		out.Processors = append(out.Processors, s.Processors[i].json())
 	}
@@ -31,6 +31,8 @@ type statusJSON struct {
 	Buffered     int64           `json:"buffered_bytes,string"`
 	MovedAside   int64           `json:"stores_moved_aside,string"`
 	HungHandlers int64           `json:"hung_handlers,string"`
+	Unreadable   int64           `json:"unreadable_entries,string"`
+	Globals      []copyJSON      `json:"tables_read_whole"`
 	Limits       limitsJSON      `json:"limits"`
 	Processors   []processorJSON `json:"processors"`
 }
@@ -69,7 +71,8 @@ type taskJSON struct {
 	ToRestore  int64        `json:"restore_target_offsets,string"`
 	BuildLeft  *int64       `json:"build_remaining_offsets,string"` // null: nothing is built
 	StreamTime *int64       `json:"stream_time_ms,string"`          // null: none yet
-	Stopped    *stoppedJSON `json:"stopped"`                        // null: it does not stand at a record
+	Reads      []copyJSON   `json:"tables_read"`
+	Stopped    *stoppedJSON `json:"stopped"` // null: it does not stand at a record
 }
 
 type inputJSON struct {
@@ -89,6 +92,31 @@ type stoppedJSON struct {
 	Reason string `json:"reason"`
 }
 
+// copyJSON is a copy of a table of others; partitions stand in their order, those of a task in one.
+type copyJSON struct {
+	Table      string         `json:"table"`
+	Topic      string         `json:"topic"`
+	Filling    bool           `json:"filling"`
+	Partitions []copyPartJSON `json:"partitions"`
+}
+
+type copyPartJSON struct {
+	Position int64 `json:"position,string"`
+	End      int64 `json:"end,string"`
+}
+
+func copiesJSON(copies []CopyStatus) []copyJSON {
+	list := []copyJSON{}
+	for _, c := range copies {
+		j := copyJSON{Table: c.Table, Topic: c.Topic, Filling: c.Filling, Partitions: []copyPartJSON{}}
+		for i := range c.Next {
+			j.Partitions = append(j.Partitions, copyPartJSON{c.Next[i], c.End[i]})
+		}
+		list = append(list, j)
+	}
+	return list
+}
+
 func (p *ProcessorStatus) json() processorJSON {
 	out := processorJSON{Name: p.Name, Edition: p.Edition, Assigned: p.Assigned, Waiting: orEmpty(p.Waiting), Commits: p.Commits,
 		Failed: map[string]string{}, Tasks: []taskJSON{}}
@@ -104,7 +132,7 @@ func (p *ProcessorStatus) json() processorJSON {
 func (t *TaskStatus) json() taskJSON {
 	out := taskJSON{Partition: t.Partition, Edition: t.Edition, Phase: t.Phase, Inputs: []inputJSON{}, Commits: t.Commits,
 		Records: t.Records, Skipped: t.Skipped, Retries: t.Retries, Reloads: t.Reloads, Letters: t.Letters, Fenced: t.Fenced,
-		Foreign: t.Foreign, Lost: t.Lost, Restored: t.Restored, ToRestore: t.ToRestore}
+		Foreign: t.Foreign, Lost: t.Lost, Restored: t.Restored, ToRestore: t.ToRestore, Reads: copiesJSON(t.Reads)}
 	if t.BuildLeft >= 0 {
 		out.BuildLeft = &t.BuildLeft
 	}
