@@ -133,8 +133,8 @@ func TestARebuildThatReturnsIsCompleteC12(t *testing.T) {
 	b.create("events", 1)
 	const all = 100_003
 	number, _ := codec.Int64.Append(nil, 0) // never fails
-	for next := 0; next < all; {
-		size := []int{1, 7, 500, 4096}[next%4]
+	for next, round := 0, 0; next < all; round++ {
+		size := []int{1, 7, 500, 4096}[round%4]
 		var batch []commitlog.Record
 		for ; size > 0 && next < all; size-- {
 			batch = append(batch, commitlog.Record{Key: fmt.Append(nil, next%7), Value: number, Timestamp: -1})
