@@ -66,6 +66,12 @@ func (s *Stream[K, V]) emit(r *decl.Run, key K, value V, at int64, headers []com
 		return
 	}
 	r.Value = v
+	if r.Checker != nil {
+		tellEncoded(r, "stream", s.decl.Name, "value", v, func(value V) ([]byte, error) {
+			data, _, err := s.values.Append(nil, value)
+			return data, err
+		}, value)
+	}
 	if name != "" {
 		r.Schema = append(r.Schema[:0], name...)
 		r.Headers = append(append(r.Headers[:0], headers...), commitlog.Header{Key: schema.Header, Value: r.Schema})
@@ -85,6 +91,9 @@ func (s *Stream[K, V]) keyBytes(r *decl.Run, call string, key K) ([]byte, bool) 
 		return nil, false
 	}
 	r.Key = k
+	if r.Checker != nil {
+		tellEncoded(r, "stream", s.decl.Name, "key", k, func(key K) ([]byte, error) { return s.encodeKey(nil, key) }, key)
+	}
 	return present(k), true
 }
 

@@ -58,6 +58,9 @@ func (t *Table[K, V]) scan(r *decl.Run, low, high []byte, yield func(K, V) bool)
 		if err != nil {
 			return t.unreadable(r, key, err)
 		}
+		if r.Checker != nil {
+			t.tellRead(r, key, v)
+		}
 		return yield(k, v)
 	})
 }

@@ -104,6 +104,9 @@ func (t *Table[K, V]) Get(ctx Context, key K) (value V, ok bool) {
 		t.unreadable(r, k, err)
 		return value, false
 	}
+	if r.Checker != nil {
+		t.tellRead(r, k, v)
+	}
 	return v, true
 }
 
@@ -125,6 +128,9 @@ func (t *Table[K, V]) Put(ctx Context, key K, value V) {
 		return
 	}
 	r.Value = v
+	if r.Checker != nil {
+		tellEncoded(r, "table", t.decl.Name, "value", v, func(value V) ([]byte, error) { return t.values.AppendEntry(nil, value) }, value)
+	}
 	r.Ops.Put(t.decl, k, present(v))
 }
 
@@ -176,5 +182,8 @@ func (t *Table[K, V]) keyBytes(r *decl.Run, call string, key K) ([]byte, bool) {
 		return nil, false
 	}
 	r.Key = k
+	if r.Checker != nil {
+		tellEncoded(r, "table", t.decl.Name, "key", k, func(key K) ([]byte, error) { return t.encodeKey(nil, key) }, key)
+	}
 	return present(k), true
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrun/millrun/internal/clock"
+	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/internal/vfs"
 )
 
@@ -66,6 +67,9 @@ type Config struct {
 	// Clock and FS are seams for the test kit; their types cannot be named outside this module. nil: the machine's.
 	Clock clock.Clock
 	FS    vfs.FS
+	// Handle, a seam too, is called in the place of each record's handler, which it runs by in.Process(run, key, value), on the
+	// goroutine of the handler. Key, value and run.Meta are valid in the call. nil: the handler alone.
+	Handle func(run *decl.Run, in *decl.Input, key, value []byte) error
 }
 
 func (c Config) withDefaults() Config {

@@ -139,7 +139,7 @@ func (t *task) attempt(in *input, r *commitlog.Record, ahead int64) (err error) 
 		err = fault
 	}
 	if stale := t.run.Misuse(); stale != nil {
-		err = &stopError{fmt.Errorf("processor %s: %w", t.ed.decl.Name, stale)}
+		err = &stopError{stale}
 	}
 	return err
 }
@@ -148,9 +148,12 @@ func (t *task) attempt(in *input, r *commitlog.Record, ahead int64) (err error) 
 func (t *task) call(in *input, r *commitlog.Record) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{value: p, stack: debug.Stack()}
+			err = &panicError{value: p, at: decl.PanicSite(), stack: debug.Stack()}
 		}
 	}()
+	if around := t.ed.unit.worker.config.Handle; around != nil {
+		return around(&t.run, in.decl, r.Key, r.Value)
+	}
 	return in.decl.Process(&t.run, r.Key, r.Value)
 }
 
@@ -158,7 +161,7 @@ func (t *task) call(in *input, r *commitlog.Record) (err error) {
 func guardTime(s *decl.Stream, r *commitlog.Record) (ms int64, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{value: p, stack: debug.Stack()}
+			err = &panicError{value: p, at: decl.PanicSite(), stack: debug.Stack()}
 		}
 	}()
 	return s.EventTime(r.Value, r.Headers)
@@ -174,7 +177,7 @@ const (
 func (t *task) checkPartition(in *input, key []byte) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{value: p, stack: debug.Stack()}
+			err = &panicError{value: p, at: decl.PanicSite(), stack: debug.Stack()}
 		}
 	}()
 	in.seen++
@@ -200,10 +203,16 @@ func (t *task) checkPartition(in *input, key []byte) (err error) {
 // panicError is a panic of user code.
 type panicError struct {
 	value any
-	stack []byte
+	at    decl.Site // in the user's program; empty: not there
+	stack []byte    // for the log
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+func (e *panicError) Error() string {
+	if e.at == "" {
+		return fmt.Sprintf("panic: %v", e.value)
+	}
+	return fmt.Sprintf("panic at %s: %v", e.at, e.value)
+}
 
 func (e *panicError) Unwrap() error {
 	err, _ := e.value.(error)

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrStale is reported when a Context is used after its handler returned.
-var ErrStale = errors.New("millrun: context used after its handler returned")
+var ErrStale = errors.New("a Context was used after its handler had returned: do not keep it, nor pass it to a goroutine")
 
 // Ops is what a handler can do to the world, in bytes. The runtime implements it once per task; calls come from the
 // goroutine that runs the handler. Faults do not come back as errors: Ops calls Run.Fault and answers with nothing.
@@ -34,6 +34,16 @@ type Foreign interface {
 	Undecodable(t *Table, key []byte, err error) (absent bool)
 }
 
+// Checker hears what the typed surface sees and bytes do not show. The test kit has one; elsewhere there is none, and asking
+// for it is all it costs. Calls come from the goroutine that runs the handler.
+type Checker interface {
+	// Encoded hears that what, as "the key of table x", was encoded to data; again encodes the same once more.
+	Encoded(what func() string, data []byte, again func() ([]byte, error))
+	// Read hears that a handler was given the value of key, which it may change; encode gives that value as it is by then. The
+	// bytes of key are valid in the call.
+	Read(t *Table, key []byte, encode func() ([]byte, error))
+}
+
 // Meta describes the record in the handler. Timestamps are ms since 1970, -1 for none.
 type Meta struct {
 	Timestamp  int64
@@ -50,8 +60,9 @@ type Meta struct {
 // A record is one call. Its number is what a Context carries; End raises the number, so a Context that was kept is told
 // apart from a fresh one without a pointer to compare.
 type Run struct {
-	Ops       Ops    // set once, before the first Begin
-	App       string // the application and the processor: for messages and, with the position, for identifiers
+	Ops       Ops     // set before the first Begin; Config.Handle of the runtime may put its own before it, for one call
+	Checker   Checker // nil but in the test kit
+	App       string  // the application and the processor: for messages and, with the position, for identifiers
 	Processor string
 	Meta      Meta
 	// Stream is the input of the call; the handlers of Input set it. Its name is the same in every edition.

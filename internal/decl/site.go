@@ -12,12 +12,27 @@ import (
 // and allocates, so it is for declarations and for faults, never for a record that goes well.
 func UseSite() Site {
 	var pcs [32]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	return firstOfUser(pcs[:runtime.Callers(1, pcs[:])])
+}
+
+// PanicSite is the place in the user's program where a panic began, or where it called into the standard library for it. It is
+// for the deferred function that recovers: the stack of the panic is still below it. Empty when nothing of the user is there.
+func PanicSite() Site {
+	var pcs [64]uintptr
+	return firstOfUser(pcs[:runtime.Callers(1, pcs[:])])
+}
+
+// firstOfUser takes a stack whose first frame is in this file.
+func firstOfUser(pcs []uintptr) Site {
+	frames := runtime.CallersFrames(pcs)
 	self, _ := frames.Next()
-	root := strings.TrimSuffix(self.File, "internal/decl/site.go")
+	root, std := strings.TrimSuffix(self.File, "internal/decl/site.go"), ""
 	for {
 		f, more := frames.Next()
-		if f.File != "" && !ours(root, f) {
+		if dir, ok := strings.CutSuffix(f.File, "runtime/panic.go"); ok && f.Function == "runtime.gopanic" {
+			std = dir // empty in a program that was built with -trimpath: there the two cannot be told apart
+		}
+		if f.File != "" && !ours(root, f) && !(std != "" && strings.HasPrefix(f.File, std)) {
 			return Site(filepath.Base(f.File) + ":" + strconv.Itoa(f.Line))
 		}
 		if !more {

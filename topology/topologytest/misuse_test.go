@@ -137,7 +137,7 @@ func TestAKeptContextStopsTheTask(t *testing.T) {
 	in.Send("alice", click{})
 	in.Send("alice", click{})
 	err := h.Err()
-	if !errors.Is(err, worker.ErrStopped) || !strings.Contains(err.Error(), "context used after its handler returned (misuse_test.go:") {
+	if !errors.Is(err, worker.ErrStopped) || !strings.Contains(err.Error(), "do not keep it, nor pass it to a goroutine (misuse_test.go:") {
 		t.Errorf("Err is %v, want that a kept Context was used, and where", err)
 	}
 	if got, _ := topologytest.Table(h, counts).Get("alice"); got != 1 {
