@@ -450,3 +450,32 @@ func TestATableThatCannotBeReadStopsItsReadersAlone(t *testing.T) {
 		}
 	}
 }
+
+// S-6, S-20: a task that goes back to what is committed keeps its copy and follows it on.
+func TestACopyOutlivesAFailedCommit(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("clicks", 1)
+	commits := 0
+	log := &rigged{Log: b.log, commit: func(ctx context.Context, tx *riggedTx, offsets []commitlog.GroupOffsets) ([]commitlog.Position, error) {
+		if commits++; commits%2 == 1 {
+			return tx.refuse(ctx)
+		}
+		return tx.Transactor.Commit(ctx, offsets...)
+	}}
+	w, stop := b.runOn(log, topology.MustNew("app", pricing(processor.Reads(rates))), one)
+	b.settle(w)
+	var want []string
+	for i := range int64(5) {
+		b.put("rates", commitlog.Record{Key: []byte("k"), Value: number(i)})
+		b.settle(w)
+		send(b, clicks, "k", 0)
+		b.settle(w)
+		want = append(want, strconv.FormatInt(i, 10))
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.numbers("priced"); fmt.Sprint(got) != fmt.Sprint(want) || commits < 10 {
+		t.Errorf("found %v after %d commits, want %v", got, commits, want)
+	}
+}
