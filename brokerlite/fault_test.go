@@ -22,7 +22,7 @@ import (
 func TestSecondOwnerIsRefusedByName(t *testing.T) {
 	r := newRig(t, brokerlite.Config{})
 	_, err := brokerlite.Open("data", r.c)
-	if !errors.Is(err, vfs.ErrLocked) || !strings.Contains(err.Error(), "data") {
+	if !errors.Is(err, vfs.ErrLocked) || !strings.HasSuffix(err.Error(), "data directory data is in use by another broker: close that one first") {
 		t.Errorf("second owner: %v, want ErrLocked and the directory's name", err)
 	}
 	if _, err := brokerlite.Check(r.mem, "data"); !errors.Is(err, vfs.ErrLocked) {

@@ -25,9 +25,11 @@ type Codec[T any] interface {
 }
 
 // Key is a Codec whose bytes are the identity of the key: equal values give equal bytes in every build and on every machine,
-// for ever. Canonical does nothing; having it is the promise. A key of a struct type is written with KeyFunc.
+// for ever. A key of a struct type is written with KeyFunc.
 type Key[K any] interface {
 	Codec[K]
+	// Canonical does nothing; having it is the promise. JSON, which has no Canonical, is no Key: its field order and number
+	// formats change with the program. Use String, Bytes, Int64 and their like, or KeyFunc for a type of your own.
 	Canonical()
 }
 

@@ -21,6 +21,9 @@ func On[K, V any](s *Stream[K, V], handle func(ctx Context, key K, value V) erro
 			return
 		}
 		in := input(p, s.decl, site)
+		if in == nil {
+			return
+		}
 		if in.Handle != nil {
 			p.Faults = append(p.Faults, errorAt(site, "processor %s has two On of stream %s, the first at %s: merge them", p.Name, s.decl.Name, in.Site))
 			return
@@ -37,6 +40,9 @@ func OnTombstone[K, V any](s *Stream[K, V], handle func(ctx Context, key K) erro
 			return
 		}
 		in := input(p, s.decl, site)
+		if in == nil {
+			return
+		}
 		if in.Tombstone != nil {
 			p.Faults = append(p.Faults, errorAt(site, "processor %s has two OnTombstone of stream %s: merge them", p.Name, s.decl.Name))
 			return
@@ -55,12 +61,19 @@ func usable(p *decl.Processor, site decl.Site, edge string, noStream, noHandler 
 	return !noStream && !noHandler
 }
 
-// input finds the input of that topic, or adds it.
+// input finds the input of that topic, or adds it. nil: the processor has the topic with other formats, and that is a fault.
 func input(p *decl.Processor, s *decl.Stream, site decl.Site) *decl.Input {
 	for i := range p.Inputs {
-		if p.Inputs[i].Stream.Name == s.Name && p.Inputs[i].Stream.Internal == s.Internal {
-			return &p.Inputs[i]
+		in := &p.Inputs[i]
+		if in.Stream.Name != s.Name || in.Stream.Internal != s.Internal {
+			continue
 		}
+		if first := in.Stream; first.ValueFormat != s.ValueFormat || !first.Unkeyed && !s.Unkeyed && first.KeyFormat != s.KeyFormat {
+			p.Faults = append(p.Faults, errorAt(site, "processor %s reads stream %s in two formats: %s to %s here, declared at %s, and %s to %s at %s, declared at %s: share one handle",
+				p.Name, s.Name, s.KeyFormat, s.ValueFormat, s.Site, first.KeyFormat, first.ValueFormat, in.Site, first.Site))
+			return nil
+		}
+		return in
 	}
 	p.Inputs = append(p.Inputs, decl.Input{Stream: s, Site: site})
 	return &p.Inputs[len(p.Inputs)-1]

@@ -10,9 +10,6 @@ func (t *Topology) check() (faults []error) {
 	if err := names.Check(t.name); err != nil {
 		faults = append(faults, fault(decl.UseSite(), "application: %w", err))
 	}
-	if len(t.processors) == 0 {
-		faults = append(faults, fault(decl.UseSite(), "application %s has no processor", t.name))
-	}
 	for i, p := range t.processors {
 		for _, before := range t.processors[:i] {
 			if before.Name == p.Name {
@@ -35,7 +32,7 @@ func (t *Topology) checkProcessor(p *decl.Processor) []error {
 		faults = append(faults, fault(p.Site, "processor: %w", err))
 	}
 	if len(p.Inputs) == 0 {
-		faults = append(faults, fault(p.Site, "processor %s has no input: add On", p.Name))
+		faults = append(faults, fault(p.Site, "%s has no input: add On", called("processor", p.Name)))
 	}
 	for _, in := range p.Inputs {
 		if in.Handle == nil && in.Tombstone != nil {

@@ -15,7 +15,7 @@ type Faults struct {
 
 func (f *Faults) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "application %s: %s", f.App, count(len(f.List), "fault"))
+	fmt.Fprintf(&b, "%s: %s", called("application", f.App), count(len(f.List), "fault"))
 	for _, err := range f.List {
 		fmt.Fprintf(&b, "\n\t%v", err)
 	}
@@ -27,6 +27,14 @@ func (f *Faults) Unwrap() []error { return f.List }
 
 func fault(site decl.Site, format string, args ...any) error {
 	return fmt.Errorf("%s: "+format, append([]any{site}, args...)...)
+}
+
+// called names a thing so that an empty name shows.
+func called(what, name string) string {
+	if name == "" {
+		return what + ` ""`
+	}
+	return what + " " + name
 }
 
 func count(n int, what string) string {

@@ -38,8 +38,10 @@ func TestEveryFaultSaysWhatToChange(t *testing.T) {
 		{"no processor", "shop", nil, []string{"application shop has no processor"}},
 		{"the zero Processor and nil", "shop", parts{{}, nil, processor.New("p", on(clicks))}, []string{
 			"application shop: argument 2 of topology.New was not made by processor.New",
-			"application shop: argument 3 of topology.New was not made by processor.New",
+			"application shop: argument 3 of topology.New is nil",
 		}},
+		{"nil alone", "shop", parts{nil}, []string{"application shop: argument 2 of topology.New is nil"}},
+		{"no name and no processor", "", nil, []string{`application "" has no processor`, "application: the name is empty"}},
 		{"empty and illegal names", "a.b", parts{processor.New("", on(clicks)), processor.New("x y", on(clicks))}, []string{
 			`application: the name "a.b" has '.': use letters, digits, - and _`,
 			"processor: the name is empty",
@@ -120,6 +122,16 @@ func TestEveryFaultSaysWhatToChange(t *testing.T) {
 			"stream clicks is declared twice with another value format: json here, int64 at FILE: share one handle",
 			"stream clicks is declared twice with another key format: int64 here, string at FILE: share one handle",
 			"stream clicks is declared twice with another partitioner: crc32 here, murmur2 at FILE: share one handle",
+		}},
+		{"one topic in two formats, within one processor", "shop", parts{processor.New("p", on(clicks),
+			processor.On(processor.NewStream("clicks", codec.Int64, codec.JSON[int64]()), func(processor.Context, int64, int64) error { return nil }),
+			processor.OnTombstone(processor.NewStream("clicks", codec.Int64, codec.Int64), func(processor.Context, int64) error { return nil }))}, []string{
+			"processor p reads stream clicks in two formats: int64 to json here, declared at FILE, and string to int64 at FILE, declared at FILE: share one handle",
+			"processor p reads stream clicks in two formats: int64 to int64 here, declared at FILE, and string to int64 at FILE, declared at FILE: share one handle",
+		}},
+		{"values that JSON cannot write", "shop", parts{processor.New("p", on(clicks), processor.Owns(
+			processor.NewTable("t", codec.String, codec.JSON[struct{ Done chan int }]())))}, []string{
+			"table t: the value codec (argument 3): codec json: struct { Done chan int } cannot be written: Done has type chan int",
 		}},
 		{"one name public and internal", "shop", parts{processor.New("p", on(moved), processor.Emits(moved)),
 			processor.New("q", on(clicks), processor.Emits(processor.NewStream("moved", codec.String, codec.Int64)))}, []string{

@@ -17,11 +17,17 @@ func New(app string, processors ...*processor.Processor) (*Topology, error) {
 	t := &Topology{name: app}
 	var faults []error
 	for i, p := range processors {
-		if d := p.Decl(); d != nil {
+		switch d := p.Decl(); {
+		case d != nil:
 			t.processors = append(t.processors, d)
-		} else {
-			faults = append(faults, fault(decl.UseSite(), "application %s: argument %d of topology.New was not made by processor.New", app, i+2))
+		case p == nil:
+			faults = append(faults, fault(decl.UseSite(), "%s: argument %d of topology.New is nil", called("application", app), i+2))
+		default:
+			faults = append(faults, fault(decl.UseSite(), "%s: argument %d of topology.New was not made by processor.New", called("application", app), i+2))
 		}
+	}
+	if len(processors) == 0 {
+		faults = append(faults, fault(decl.UseSite(), "%s has no processor", called("application", app)))
 	}
 	if faults = append(faults, t.check()...); len(faults) > 0 {
 		return nil, &Faults{App: app, List: faults}

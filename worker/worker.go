@@ -110,7 +110,7 @@ func (w *Worker) choose() error {
 			continue
 		}
 		if len(p.Owns)+len(p.Reads)+len(p.Globals) > 0 && w.config.StateDir == "" {
-			faults = append(faults, fmt.Errorf("worker: Config.StateDir is empty, and processor %s has tables", p.Name))
+			faults = append(faults, fmt.Errorf("worker: Config.StateDir is empty, and processor %s has tables: name a directory for them", p.Name))
 		}
 		w.units = append(w.units, newUnit(w, p))
 	}

@@ -72,7 +72,7 @@ func (f *stores) lock(dir string) error {
 	lock, err := vfs.OS.Lock(name)
 	switch {
 	case errors.Is(err, vfs.ErrLocked):
-		return fmt.Errorf("%s is in use: stop the worker first: %w", dir, err)
+		return vfs.Locked("%s is in use: stop the worker first", dir)
 	case err == nil:
 		f.locks = append(f.locks, lock)
 	} // else a medium that cannot be written to: nobody has it open either

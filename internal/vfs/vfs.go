@@ -7,6 +7,7 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"time"
@@ -62,3 +63,12 @@ type Info struct {
 
 // ErrLocked says that somebody else holds the lock.
 var ErrLocked = errors.New("vfs: locked by another owner")
+
+// Locked is ErrLocked in the words of who wanted the lock, and in those alone: what is in use, by whom, what to do.
+func Locked(format string, args ...any) error { return &lockedError{fmt.Sprintf(format, args...)} }
+
+type lockedError struct{ text string }
+
+func (e *lockedError) Error() string { return e.text }
+
+func (e *lockedError) Unwrap() error { return ErrLocked }

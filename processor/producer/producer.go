@@ -101,7 +101,7 @@ func partitions(ctx context.Context, log commitlog.Log, topic string, want int) 
 		return count, err
 	}
 	if want == 0 {
-		return 0, fmt.Errorf("topic %s does not exist: create it, or let Config.Partitions say with how many partitions: %w", topic, commitlog.ErrUnknownTopic)
+		return 0, &missingTopic{topic}
 	}
 	err = log.CreateTopic(ctx, commitlog.TopicSpec{Name: topic, Partitions: int32(want)})
 	if err != nil && !errors.Is(err, commitlog.ErrTopicExists) { // somebody was faster: theirs counts
@@ -109,6 +109,15 @@ func partitions(ctx context.Context, log commitlog.Log, topic string, want int) 
 	}
 	return width(ctx, log, topic)
 }
+
+// missingTopic is commitlog.ErrUnknownTopic with what to do about it.
+type missingTopic struct{ topic string }
+
+func (e *missingTopic) Error() string {
+	return fmt.Sprintf("topic %s does not exist: create it, or set Config.Partitions", e.topic)
+}
+
+func (e *missingTopic) Unwrap() error { return commitlog.ErrUnknownTopic }
 
 func width(ctx context.Context, log commitlog.Log, topic string) (int32, error) {
 	topics, err := log.Topics(ctx, topic)

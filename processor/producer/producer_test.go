@@ -55,7 +55,7 @@ func TestSendWithCarriesTimestampAndHeaders(t *testing.T) {
 func TestAMissingTopicIsCreatedOnlyWhenToldHowWide(t *testing.T) {
 	l := newLog(map[string]int32{})
 	_, err := producer.Open(t.Context(), l, in, producer.Config{})
-	if !errors.Is(err, commitlog.ErrUnknownTopic) || !strings.Contains(err.Error(), "Config.Partitions") {
+	if !errors.Is(err, commitlog.ErrUnknownTopic) || !strings.HasSuffix(err.Error(), "does not exist: create it, or set Config.Partitions") {
 		t.Errorf("Open gives %v, want ErrUnknownTopic and the way out", err)
 	}
 	open(t, l, producer.Config{Partitions: 3})

@@ -36,7 +36,7 @@ func Open(dir string, c Config) (*Engine, error) {
 	}
 	lock, err := c.FS.Lock(path.Join(dir, "LOCK"))
 	if errors.Is(err, vfs.ErrLocked) {
-		return nil, fmt.Errorf("data directory %s is in use by another broker: close that one first: %w", dir, err)
+		return nil, vfs.Locked("data directory %s is in use by another broker: close that one first", dir)
 	} else if err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}

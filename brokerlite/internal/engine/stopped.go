@@ -55,7 +55,7 @@ func LockStopped(fs vfs.FS, dir string) (io.Closer, error) {
 	lock, err := fs.Lock(name)
 	switch {
 	case errors.Is(err, vfs.ErrLocked):
-		return nil, fmt.Errorf("data directory %s is in use: stop the broker first: %w", dir, err)
+		return nil, vfs.Locked("data directory %s is in use: stop the broker first", dir)
 	case errors.Is(err, iofs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return io.NopCloser(nil), nil
 	}
