@@ -12,13 +12,19 @@ import (
 // LockDir makes dir, which belongs to one application, and takes its lock, the file LOCK in it. It is refused at once, with an
 // error that wraps vfs.ErrLocked, while another owner has it; that may be a Worker of this process. Closing gives it back.
 func LockDir(fs vfs.FS, dir string) (io.Closer, error) {
+	return LockFile(fs, dir, "LOCK", "another worker")
+}
+
+// LockFile is LockDir for a directory that several share: each takes the lock of its own file. owner is who must have it when
+// it is taken, for the message.
+func LockFile(fs vfs.FS, dir, file, owner string) (io.Closer, error) {
 	if err := makeDurable(fs, dir); err != nil {
 		return nil, fmt.Errorf("state: directory %s: %w", dir, err)
 	}
-	lock, err := fs.Lock(path.Join(dir, "LOCK"))
+	lock, err := fs.Lock(path.Join(dir, file))
 	switch {
 	case errors.Is(err, vfs.ErrLocked):
-		return nil, fmt.Errorf("state: directory %s is in use by another worker: %w", dir, err)
+		return nil, vfs.Locked("state: directory %s is in use by %s", dir, owner)
 	case err != nil:
 		return nil, fmt.Errorf("state: lock directory %s: %w", dir, err)
 	}

@@ -317,7 +317,7 @@ func TestLockDirIsForOneOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := state.LockDir(files, "state/shop"); !errors.Is(err, vfs.ErrLocked) || !strings.Contains(err.Error(), "state/shop") {
+	if _, err := state.LockDir(files, "state/shop"); !errors.Is(err, vfs.ErrLocked) || err.Error() != "state: directory state/shop is in use by another worker" {
 		t.Errorf("a second owner gets %v", err)
 	}
 	if err := lock.Close(); err != nil {
