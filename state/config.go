@@ -22,6 +22,8 @@ type Config struct {
 	Identity Identity
 	// WriteBuffer is the size in bytes of LevelDB's memory table. 0: 1 MiB.
 	WriteBuffer int64
+	// RestoreBytes is how much Restore holds for the next Commit before it writes some of it. 0: half of WriteBuffer.
+	RestoreBytes int64
 	// BlockCache is the size in bytes of LevelDB's cache of table blocks. 0: 1 MiB; negative: none.
 	BlockCache int64
 	// OpenFiles is how many table files LevelDB keeps open. 0: 16.
@@ -62,6 +64,9 @@ func (c Config) withDefaults() Config {
 	if c.WriteBuffer == 0 {
 		c.WriteBuffer = 1 << 20
 	}
+	if c.RestoreBytes == 0 {
+		c.RestoreBytes = c.WriteBuffer / 2
+	}
 	if c.BlockCache == 0 {
 		c.BlockCache = 1 << 20
 	}
@@ -89,8 +94,8 @@ func (c Config) validate() error {
 	if c.Dir != "" && c.FS == nil {
 		fault("Dir is %q, but there is no FS", c.Dir)
 	}
-	if c.WriteBuffer < 0 || c.OpenFiles < 0 || c.BarrierBytes < 0 {
-		fault("WriteBuffer, OpenFiles or BarrierBytes is negative")
+	if c.WriteBuffer < 0 || c.RestoreBytes < 0 || c.OpenFiles < 0 || c.BarrierBytes < 0 {
+		fault("WriteBuffer, RestoreBytes, OpenFiles or BarrierBytes is negative")
 	}
 	if len(c.Tables) > maxTables {
 		fault("%d tables, at most %d fit", len(c.Tables), maxTables)

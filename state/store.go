@@ -146,7 +146,7 @@ func (s *Store) Apply(changes *Changes, m Mark) error {
 }
 
 // Restore takes entries read from a table's changelog: a nil value deletes. They become visible by the next Commit, some
-// earlier: whenever half a write buffer has come together, it is written. It copies what it keeps.
+// earlier: whenever Config.RestoreBytes have come together, they are written. It copies what it keeps.
 func (s *Store) Restore(table int, records []commitlog.Record) error {
 	t := &s.tables[table]
 	for i := range records {
@@ -155,7 +155,7 @@ func (s *Store) Restore(table int, records []commitlog.Record) error {
 			return fmt.Errorf("state: restore %s: the record at offset %d has no key", t.name, r.Offset)
 		}
 		s.add(t, r.Key, schema.Of(r.Headers), r.Value)
-		if int64(len(s.batch.Dump())) >= s.config.WriteBuffer/2 {
+		if int64(len(s.batch.Dump())) >= s.config.RestoreBytes {
 			if err := s.write(nil); err != nil {
 				return fmt.Errorf("state: restore %s: %w", t.name, err)
 			}

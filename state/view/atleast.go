@@ -15,8 +15,9 @@ type ReadOption struct{ positions []commitlog.Position }
 // committed records in the inputs of the table's processor, as a producer returns them. Get waits only for those in the
 // partition of its key. The wait ends with the context, or with a *StoppedError if the task stops before it gets there.
 //
-// A position of another topic is an error, and so is any position when the processor has an internal input: what the record
-// did may still be on its way between tasks.
+// A position of another topic is an error. So is one that a scan over some of the partitions cannot wait for, because what the
+// record did is in a partition that the view does not follow; and so is any position when the processor has an internal input:
+// what the record did may still be on its way between tasks.
 func AtLeast(pos ...commitlog.Position) ReadOption { return ReadOption{pos} }
 
 func positionsOf(opts []ReadOption) (all []commitlog.Position) {
@@ -35,7 +36,7 @@ func (f *follower) check(positions []commitlog.Position) error {
 	known := map[string]bool{}
 	for _, in := range f.owner.Inputs {
 		if in.Stream.Internal {
-			return fmt.Errorf("view: AtLeast on table %s: its processor %s reads the internal stream %s, so what a record did may still be on its way between tasks: use Ready, or wait for the worker's Settled",
+			return fmt.Errorf("view: AtLeast on table %s: its processor %s reads the internal stream %s, so what a record did may still be on its way between tasks: use Ready, or the worker's Settled, or give the table to a processor of its own without internal input",
 				f.table.Name, f.owner.Name, in.Stream.Name)
 		}
 		known[in.Stream.Name] = true
@@ -57,7 +58,16 @@ func (f *follower) check(positions []commitlog.Position) error {
 // second wait.
 func (f *follower) atLeast(ctx context.Context, positions []commitlog.Position) error {
 	f.followJournal()
-	err := f.await(ctx, func() (bool, error) {
+	what := func() string {
+		for _, p := range positions {
+			at := f.mu.tasks[task{f.mu.current.edition, p.Partition.Index}]
+			if next := at.position.Next(p.Partition.Topic); next <= p.Offset {
+				return fmt.Sprintf("%s has handled %v up to %d, and %d is waited for", f.owner.Name, p.Partition, max(next, 0), p.Offset)
+			}
+		}
+		return ""
+	}
+	err := f.await(ctx, what, func() (bool, error) {
 		if f.mu.current == nil {
 			return false, nil
 		}
@@ -71,7 +81,7 @@ func (f *follower) atLeast(ctx context.Context, positions []commitlog.Position) 
 
 // handled tells whether the tasks of the edition that answers have passed positions. f.mu is held.
 func (f *follower) handled(positions []commitlog.Position) (bool, error) {
-	edition, n := f.mu.current.edition, int32(len(f.mu.current.parts))
+	edition, n := f.mu.current.edition, f.mu.current.width
 	for _, p := range positions {
 		if p.Partition.Index >= n {
 			return false, fmt.Errorf("view: AtLeast(%v) on table %s: its processor %s has %d partitions", p, f.table.Name, f.owner.Name, n)
@@ -95,14 +105,14 @@ func (f *follower) awaitHigh(ctx context.Context, positions []commitlog.Position
 	c := f.mu.current
 	var parts []commitlog.Partition
 	for _, p := range positions {
-		parts = append(parts, c.parts[p.Partition.Index].partition)
+		parts = append(parts, c.at(p.Partition.Index).partition)
 	}
 	f.mu.Unlock()
 	ends, err := f.log.Offsets(ctx, parts, commitlog.End, commitlog.ReadUncommitted)
 	if err != nil {
 		return fmt.Errorf("view: table %s: end of the changelog: %w", f.table.Name, err)
 	}
-	return f.await(ctx, func() (bool, error) {
+	return f.await(ctx, func() string { return c.missing(ends) }, func() (bool, error) {
 		return f.mu.current != c || c.has(ends), nil
 	})
 }

@@ -2,45 +2,74 @@ package view
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/millrun/millrun/commitlog"
-	"github.com/millrun/millrun/internal/decl"
-	"github.com/millrun/millrun/internal/names"
 	"github.com/millrun/millrun/state"
 )
 
 // unitBytes is how much of one commit a view holds back so that it shows at once.
 const unitBytes = 64 << 20
 
-// copies is the copy of one edition of the table: one store in memory per partition. Stores in memory hold nothing that needs
-// closing, so a copy that is not used any more is left to those who still iterate over it.
+// copies is the copy of one edition of the table: one store per partition that is followed.
 type copies struct {
 	edition int
+	topic   string
+	dir     string // on disk; "" in memory
+	width   int32  // partitions of the table
 	parts   []*part
+	// Guarded by follower.mu: who uses the copy (run, and each iteration), and whether the last of them removes it from disk.
+	users    int
+	obsolete bool
 }
 
-// part is one partition of a copy. The loop writes it; applied is guarded by follower.mu.
+// part is one partition of a copy. The loop writes it; what others read as well is guarded by follower.mu.
 type part struct {
 	store     *state.Store
 	partition commitlog.Partition
 	target    int64 // the copy is complete when all parts have got there
-	applied   int64 // the next offset: everything below is visible
 	unit      int64 // where the unit under way ends; 0: none is
 	epoch     int32 // the highest leader epoch of a batch
+	newest    int64 // time of the newest record in the store, ms since 1970
+	shown     int64 // and of the newest that is visible
+
+	// Guarded.
+	applied int64 // the next offset: everything below is visible
+	high    int64 // high watermark as last seen
+	time    int64 // shown, as published
+}
+
+// at gives the part that holds a partition of the table; nil if none does.
+func (c *copies) at(index int32) *part {
+	i, ok := slices.BinarySearchFunc(c.parts, index, func(p *part, index int32) int { return cmp.Compare(p.partition.Index, index) })
+	if !ok {
+		return nil
+	}
+	return c.parts[i]
+}
+
+// part gives the part that follows a partition of the log; nil if none does.
+func (c *copies) part(p commitlog.Partition) *part {
+	if c == nil || c.topic != p.Topic {
+		return nil
+	}
+	return c.at(p.Index)
 }
 
 // has tells whether all below ends is visible.
-func (c *copies) has(ends []commitlog.Position) bool {
+func (c *copies) has(ends []commitlog.Position) bool { return c.missing(ends) == "" }
+
+// missing names the first of the ends that is not reached; "" if all are.
+func (c *copies) missing(ends []commitlog.Position) string {
 	for _, e := range ends {
-		if c.parts[e.Partition.Index].applied < e.Offset {
-			return false
+		if at := c.at(e.Partition.Index).applied; at < e.Offset {
+			return fmt.Sprintf("%v is read up to %d of %d", e.Partition, at, e.Offset)
 		}
 	}
-	return true
+	return ""
 }
 
 func (c *copies) complete() bool {
@@ -60,50 +89,6 @@ func (c *copies) progress() string {
 		all += p.target
 	}
 	return fmt.Sprintf("the copy of edition %d has read %d of %d offsets", c.edition, done, all)
-}
-
-// part gives the part that follows a partition of the log; nil if none does.
-func (c *copies) part(p commitlog.Partition) *part {
-	if c == nil || int(p.Index) >= len(c.parts) || c.parts[p.Index].partition.Topic != p.Topic {
-		return nil
-	}
-	return c.parts[p.Index]
-}
-
-// newCopies prepares to fill the copy of an edition: up to where its changelog ends now. ErrNoTable if there is no changelog.
-func newCopies(ctx context.Context, log commitlog.Log, app string, owner *decl.Processor, table *decl.Table, edition int) (*copies, error) {
-	topic := names.Changelog(app, owner.Name, table.Name, edition)
-	found, err := log.Topics(ctx, topic)
-	if errors.Is(err, commitlog.ErrUnknownTopic) || err == nil && len(found) == 0 {
-		return nil, ErrNoTable
-	}
-	if err != nil {
-		return nil, fmt.Errorf("changelog %s: %w", topic, err)
-	}
-	parts := make([]commitlog.Partition, found[0].Partitions)
-	for i := range parts {
-		parts[i] = commitlog.Partition{Topic: topic, Index: int32(i)}
-	}
-	starts, err := log.Offsets(ctx, parts, commitlog.Start, commitlog.ReadUncommitted)
-	if err != nil {
-		return nil, fmt.Errorf("changelog %s: %w", topic, err)
-	}
-	ends, err := log.Offsets(ctx, parts, commitlog.End, commitlog.ReadUncommitted)
-	if err != nil {
-		return nil, fmt.Errorf("changelog %s: %w", topic, err)
-	}
-	c := &copies{edition: edition}
-	for i, p := range parts {
-		store, err := state.Open(state.Config{
-			Tables:      []state.TableConfig{{Name: topic, Sort: table.Sort, Unsort: table.Unsort, Schemas: table.Schemas}},
-			WriteBuffer: 2 * unitBytes,
-		})
-		if err != nil {
-			return nil, err
-		}
-		c.parts = append(c.parts, &part{store: store, partition: p, applied: starts[i].Offset, target: ends[i].Offset})
-	}
-	return c, nil
 }
 
 // add takes a batch of the changelog and gives the offset up to which all is visible now.
@@ -140,24 +125,68 @@ func (p *part) add(b *commitlog.Batch, filling bool) (visible int64, err error) 
 	return b.Next, nil
 }
 
+// publish lets others see what add has made visible. follower.mu is held.
+func (p *part) publish(visible, high int64) {
+	p.applied, p.high, p.time = visible, max(p.high, high), p.shown
+}
+
 // keep takes records that are shown later.
 func (p *part) keep(records []commitlog.Record) error {
 	if err := p.store.Restore(0, records); err != nil {
-		return fmt.Errorf("%v: %w", p.partition, err)
+		return &storageError{fmt.Errorf("%v: %w", p.partition, err)}
+	}
+	if n := len(records); n > 0 {
+		p.newest = max(p.newest, records[n-1].Timestamp)
 	}
 	return nil
 }
 
-// show makes all below next visible, of which records are the last.
+// show makes all below next visible, of which records are the last. On disk, a barrier is taken when it is due (S-13).
 func (p *part) show(records []commitlog.Record, next int64) error {
 	if err := p.keep(records); err != nil {
 		return err
 	}
-	m := state.Mark{Changelogs: []state.Applied{{Next: next, Epoch: p.epoch}}}
+	m := state.Mark{Changelogs: []state.Applied{{Next: next, Epoch: p.epoch}}, Time: p.newest}
 	if err := p.store.Commit(m); err != nil {
-		return fmt.Errorf("%v: %w", p.partition, err)
+		return &storageError{fmt.Errorf("%v: %w", p.partition, err)}
+	}
+	p.shown = p.newest
+	return p.barrier()
+}
+
+// barrier takes a barrier if one is due.
+func (p *part) barrier() error {
+	if !p.store.BarrierDue() {
+		return nil
+	}
+	if err := p.store.Barrier(); err != nil {
+		return &storageError{fmt.Errorf("%v: %w", p.partition, err)}
 	}
 	return nil
+}
+
+// unfit tells why what the store holds must not be followed up (S-12); "" if it may be. keep is how long the topic remembers
+// deletions.
+func (p *part) unfit(start, end int64, keep time.Duration, now time.Time) string {
+	mark, last := p.store.Mark(), p.store.Last()
+	if len(mark.Changelogs) == 0 {
+		return ""
+	}
+	next, newest := mark.Changelogs[0].Next, mark.Changelogs[0].Next
+	if len(last.Changelogs) > 0 {
+		newest = max(newest, last.Changelogs[0].Next)
+	}
+	switch {
+	case newest > end:
+		return fmt.Sprintf("it is at %d of %v, which ends at %d", newest, p.partition, end)
+	case next < start:
+		return fmt.Sprintf("it is at %d of %v, which begins at %d", next, p.partition, start)
+	}
+	// A marker at the end deletes nothing.
+	if age := now.Sub(time.UnixMilli(mark.Time)); next+1 < end && mark.Time > 0 && age > keep/2 {
+		return fmt.Sprintf("it is %v old and %s forgets deletions after %v", age.Round(time.Second), p.partition.Topic, keep)
+	}
+	return ""
 }
 
 // errAnew says that a copy has to be filled anew.

@@ -3,6 +3,8 @@ package view
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/millrun/millrun/commitlog"
 )
@@ -27,4 +29,29 @@ type StoppedError struct {
 func (e *StoppedError) Error() string {
 	return fmt.Sprintf("view: the task %s.e%d/%d has stopped at %v: %s",
 		e.Processor, e.Edition, e.Record.Partition.Index, e.Record, e.Reason)
+}
+
+// NotHeldError says that a key is in a partition that the view does not follow (Config.Partitions): ask one that does.
+type NotHeldError struct {
+	Table     string
+	Key       string  // as shown in messages
+	Partition int32   // of the key
+	Held      []int32 // what the view follows, in order; the view's own: not to be written to
+}
+
+// Error says where the key is and what the view has.
+func (e *NotHeldError) Error() string {
+	return fmt.Sprintf("view: table %s: key %s is in partition %d, and the view follows %s", e.Table, e.Key, e.Partition, listed(e.Held))
+}
+
+// listed shows partitions: "0, 2".
+func listed(partitions []int32) string {
+	var b strings.Builder
+	for i, p := range partitions {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Itoa(int(p)))
+	}
+	return b.String()
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
-	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/control"
 	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/internal/journal"
@@ -26,18 +25,19 @@ type follower struct {
 	owner  *decl.Processor
 	table  *decl.Table
 	log    commitlog.Log
-	clock  clock.Clock
+	config Config
+	disk   *disk // nil in memory
 	reader commitlog.Reader
 	hash   commitlog.Partitioner
 	cancel context.CancelFunc
 	done   chan struct{} // closed when run has ended
+	left   error         // what closing the copies said; for close, after done
 
 	// Of run alone.
 	state      control.State
-	controlEnd int64   // of the control topic when it was found
-	filling    *copies // the copy that will replace mu.current; nil: none needed
-	stale      bool    // the copy that answers does not follow its changelog any more and has to be filled anew
-	missing    bool    // a topic was missing: look for it, but not before again
+	controlEnd int64 // of the control topic when it was found
+	stale      bool  // the copy that answers does not follow its changelog any more and has to be filled anew
+	missing    bool  // a topic was missing: look for it, but not before again
 	again      time.Time
 	wanted     bool // the journal is
 	reading    struct{ control, journal bool }
@@ -51,11 +51,14 @@ type follower struct {
 		known       bool          // control was read to its end once
 		serving     int           // edition; 0: none
 		current     *copies       // the copy that answers; nil: not complete yet
-		filled      string        // how far filling has come, for messages
+		filling     *copies       // the copy that will replace current; nil: none needed
 		absent      bool          // the serving edition has no changelog of the table
 		tasks       map[task]standing
 		wantJournal bool
 		err         error // why the view has ended
+		fault       error // why it follows no more, although what it has can be read
+		away        error // why the log does not answer; nil: it does
+		awaySince   time.Time
 	}
 }
 
@@ -71,14 +74,24 @@ type standing struct {
 	parked   *journal.Parked
 }
 
-func follow(ctx context.Context, app string, owner *decl.Processor, table *decl.Table, log commitlog.Log, c clock.Clock) (*follower, error) {
+func follow(ctx context.Context, app string, owner *decl.Processor, table *decl.Table, log commitlog.Log, c Config) (*follower, error) {
+	var d *disk
+	if c.Dir != "" {
+		var err error
+		if d, err = openDisk(c.FS, c.Dir, app, owner, table); err != nil {
+			return nil, err
+		}
+	}
 	reader, err := log.OpenReader(ctx, commitlog.ReaderConfig{})
 	if err != nil {
+		if d != nil {
+			err = errors.Join(err, d.end())
+		}
 		return nil, err
 	}
 	running, cancel := context.WithCancel(context.Background())
 	f := &follower{
-		app: app, owner: owner, table: table, log: log, clock: c, reader: reader, hash: table.Partitioner,
+		app: app, owner: owner, table: table, log: log, config: c, disk: d, reader: reader, hash: table.Partitioner,
 		cancel: cancel, done: make(chan struct{}), tails: map[int32]*tail{},
 	}
 	if f.hash == nil {
@@ -95,15 +108,31 @@ func (f *follower) close() error {
 	f.fail(ErrClosed)
 	f.cancel()
 	<-f.done
-	return nil
+	return f.left
 }
 
-// run follows until the view is closed or something fails that waiting does not mend.
+// run follows until the view is closed or something fails that waiting does not mend; the copies stay until it is closed.
 func (f *follower) run(ctx context.Context) {
 	defer close(f.done)
-	defer f.reader.Close() // nothing was written: there is nothing to lose
-	if err := f.loop(ctx); err != nil && ctx.Err() == nil {
+	err := f.loop(ctx)
+	_ = f.reader.Close() // nothing was written: there is nothing to lose
+	var storage *storageError
+	switch {
+	case ctx.Err() != nil:
+	case errors.As(err, &storage):
+		err = fmt.Errorf("view: table %s: following has ended, what was read before can still be asked for: %w", f.table.Name, err)
+		f.config.Logger.Error("a view follows its table no more", "table", f.table.Name, "error", err)
+		f.publish(func() { f.mu.fault = err })
+	case err != nil:
 		f.fail(fmt.Errorf("view: table %s: %w", f.table.Name, err))
+	}
+	<-ctx.Done()
+	f.left = errors.Join(f.release(f.mu.filling), f.release(f.mu.current))
+	if f.disk != nil {
+		f.left = errors.Join(f.left, f.disk.end())
+	}
+	if f.left != nil {
+		f.left = fmt.Errorf("view: table %s: close: %w", f.table.Name, f.left)
 	}
 }
 
@@ -113,32 +142,78 @@ func (f *follower) loop(ctx context.Context) error {
 		if !f.wanted && f.journalWanted() {
 			f.wanted, f.missing, f.again = true, true, time.Time{} // somebody waits: look now
 		}
-		if f.missing && !f.clock.Now().Before(f.again) {
-			if err := f.look(ctx); err != nil {
-				return err
-			}
-		}
-		wait := time.Second
-		if f.missing {
-			wait = lookAgain
-		}
-		b, err := f.reader.Poll(ctx, wait)
-		switch {
-		case err != nil:
-			err = f.fault(err)
-		case b != nil:
-			err = f.take(ctx, b)
-		}
-		if err != nil {
+		err := f.step(ctx)
+		if err = f.heard(ctx, err); err != nil {
 			return err
 		}
 	}
 }
 
+// step looks for what is missing, and takes one batch.
+func (f *follower) step(ctx context.Context) error {
+	if f.missing && !f.config.Clock.Now().Before(f.again) {
+		if err := f.look(ctx); err != nil {
+			return err
+		}
+	}
+	wait := time.Second
+	if f.missing {
+		wait = lookAgain
+	}
+	b, err := f.reader.Poll(ctx, wait)
+	switch {
+	case err != nil:
+		return f.fault(err)
+	case b != nil:
+		return f.take(ctx, b)
+	}
+	return f.barriers()
+}
+
+// heard notes whether the log answers. While it does not, the view waits and answers from what it has.
+func (f *follower) heard(ctx context.Context, err error) error {
+	if !errors.Is(err, commitlog.ErrUnavailable) {
+		if err == nil && f.mu.away != nil {
+			f.publish(func() { f.mu.away, f.mu.awaySince = nil, time.Time{} })
+		}
+		return err
+	}
+	f.missing = true // what was looked for may not be there
+	now := f.config.Clock.Now()
+	f.publish(func() {
+		if f.mu.away == nil {
+			f.mu.awaySince = now
+		}
+		f.mu.away = err
+	})
+	pause := f.config.Clock.NewTimer(lookAgain)
+	defer pause.Stop()
+	select {
+	case <-pause.C():
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// barriers takes those that are due although nothing comes any more.
+func (f *follower) barriers() error {
+	for _, c := range []*copies{f.mu.filling, f.mu.current} {
+		if c == nil {
+			continue
+		}
+		for _, p := range c.parts {
+			if err := p.barrier(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // look looks for the topics that were missing.
 func (f *follower) look(ctx context.Context) error {
 	f.missing = false
-	f.again = f.clock.Now().Add(lookAgain)
+	f.again = f.config.Clock.Now().Add(lookAgain)
 	if !f.reading.control {
 		if err := f.findControl(ctx); err != nil {
 			return err
@@ -198,101 +273,6 @@ func (f *follower) takeControl(ctx context.Context, b *commitlog.Batch) error {
 		f.mu.serving = f.state.Processor(f.owner.Name).Serving
 	})
 	return f.fill(ctx)
-}
-
-// fill begins the copy of the serving edition, unless it answers or is filled already. On the way to the end of the control
-// topic it waits: what served once may be gone.
-func (f *follower) fill(ctx context.Context) error {
-	edition, current := f.mu.serving, f.mu.current
-	switch {
-	case edition == 0 || !f.mu.known:
-		return nil
-	case f.filling != nil && f.filling.edition == edition:
-		return nil
-	case current != nil && current.edition == edition && !f.stale:
-		return nil
-	}
-	f.drop(f.filling)
-	f.filling = nil
-	c, err := newCopies(ctx, f.log, f.app, f.owner, f.table, edition)
-	if errors.Is(err, ErrNoTable) || errors.Is(err, commitlog.ErrUnknownTopic) {
-		f.missing = true
-		f.publish(func() { f.mu.absent = true })
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	f.filling, f.stale = c, false
-	for _, p := range c.parts {
-		f.reader.Seek(p.partition, p.applied)
-	}
-	f.publish(func() { f.mu.absent, f.mu.filled = false, c.progress() })
-	f.swapIfComplete()
-	return nil
-}
-
-// takeChangelog adds to the copy that a batch is for; one that was dropped meanwhile has no use for it.
-func (f *follower) takeChangelog(b *commitlog.Batch) error {
-	if p := f.filling.part(b.Partition); p != nil {
-		visible, err := p.add(b, true)
-		if errors.Is(err, errAnew) {
-			f.anew()
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		f.publish(func() {
-			p.applied = visible
-			f.mu.filled = f.filling.progress()
-		})
-		f.swapIfComplete()
-		return nil
-	}
-	p := f.mu.current.part(b.Partition)
-	if p == nil {
-		return nil
-	}
-	visible, err := p.add(b, false)
-	if errors.Is(err, errAnew) {
-		f.anew()
-		return nil
-	}
-	if err == nil && visible > p.applied {
-		f.publish(func() { p.applied = visible })
-	}
-	return err
-}
-
-// swapIfComplete lets the new copy answer, in one step for all partitions (S-46).
-func (f *follower) swapIfComplete() {
-	if f.filling == nil || !f.filling.complete() {
-		return
-	}
-	old, c := f.mu.current, f.filling
-	f.filling = nil
-	if old != nil && old.edition == c.edition {
-		old = nil // it was filled anew, and the reader is at the new one's places
-	}
-	f.publish(func() { f.mu.current = c })
-	f.drop(old)
-}
-
-// drop stops reading what a copy was fed from.
-func (f *follower) drop(c *copies) {
-	if c == nil {
-		return
-	}
-	for _, p := range c.parts {
-		f.reader.Drop(p.partition)
-	}
-}
-
-// anew fills the copy of the serving edition once more: the changelog is not what it was. What answers goes on until then.
-func (f *follower) anew() {
-	f.drop(f.filling)
-	f.filling, f.stale, f.missing = nil, true, true
 }
 
 // fault deals with an error of Poll. A changelog that is gone or cut is filled anew when it is the one that serves; of an

@@ -51,9 +51,11 @@ func (f *follower) findJournal(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	parts := make([]commitlog.Partition, found[0].Partitions)
-	for i := range parts {
-		parts[i] = commitlog.Partition{Topic: topic, Index: int32(i)}
+	var parts []commitlog.Partition // task p writes partition p of the table: the others are nobody's business here
+	for i := range found[0].Partitions {
+		if f.holds(i) {
+			parts = append(parts, commitlog.Partition{Topic: topic, Index: i})
+		}
 	}
 	starts, err := f.log.Offsets(ctx, parts, commitlog.Start, commitlog.ReadUncommitted)
 	if err != nil {

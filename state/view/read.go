@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/state"
 )
 
@@ -16,21 +17,73 @@ func (f *follower) get(ctx context.Context, key []byte, positions []commitlog.Po
 	if key == nil {
 		key = []byte{} // nil would be no key, which may go anywhere
 	}
-	c, err := f.answering(ctx, positions, func(p int32, n int) bool { return p == f.hash.Partition(key, int32(n)) })
+	if err := f.check(positions); err != nil {
+		return nil, false, err
+	}
+	c, err := f.first(ctx, len(positions) > 0)
 	if err != nil {
 		return nil, false, err
 	}
-	p := c.parts[f.hash.Partition(key, int32(len(c.parts)))]
-	return p.store.Get(0, key)
+	home := f.hash.Partition(key, c.width)
+	if c.at(home) == nil {
+		return nil, false, &NotHeldError{f.table.Name, decl.ShowKey(key), home, f.config.Partitions}
+	}
+	var concern []commitlog.Position
+	for _, p := range positions {
+		if p.Partition.Index == home || p.Partition.Index >= c.width {
+			concern = append(concern, p)
+		}
+	}
+	if len(concern) > 0 {
+		if err := f.atLeast(ctx, concern); err != nil {
+			return nil, false, err
+		}
+	}
+	for {
+		c = f.copies()
+		value, ok, err := c.at(home).store.Get(0, key)
+		if !errors.Is(err, state.ErrClosed) {
+			return value, ok, err
+		}
+		if err := f.ended(); err != nil {
+			return nil, false, err
+		}
+		if f.copies() == c {
+			return nil, false, err
+		}
+	}
 }
 
 // scan merges the partitions of one copy: yield gets all entries in [low, high) in the order of their sort form, until it returns
 // false or an error.
 func (f *follower) scan(ctx context.Context, low, high []byte, positions []commitlog.Position, yield func(key, value []byte) (bool, error)) (err error) {
-	c, err := f.answering(ctx, positions, nil)
+	if err := f.check(positions); err != nil {
+		return err
+	}
+	c, err := f.first(ctx, len(positions) > 0)
 	if err != nil {
 		return err
 	}
+	for _, p := range positions {
+		if p.Partition.Index < c.width && c.at(p.Partition.Index) == nil {
+			return fmt.Errorf("view: AtLeast(%v) on table %s: what the record did is in partition %d, and the view follows %s",
+				p, f.table.Name, p.Partition.Index, listed(f.config.Partitions))
+		}
+	}
+	if len(positions) > 0 {
+		if err := f.atLeast(ctx, positions); err != nil {
+			return err
+		}
+	}
+	if c, err = f.use(); err != nil {
+		return err
+	}
+	defer f.letGo(c)
+	return f.walk(ctx, c, low, high, yield)
+}
+
+// walk is a scan over a copy that is in use.
+func (f *follower) walk(ctx context.Context, c *copies, low, high []byte, yield func(key, value []byte) (bool, error)) (err error) {
 	var m merge
 	defer func() {
 		for _, cursor := range m.all {

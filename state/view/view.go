@@ -7,18 +7,11 @@ import (
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
-	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/internal/schema"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 )
-
-// Config has nothing to set yet: a view holds all partitions, in memory. Its fields are seams for tests.
-type Config struct {
-	// Clock tells when to look again for a topic that was missing. nil: clock.System.
-	Clock clock.Clock
-}
 
 // Entry is one entry of a table.
 type Entry[K, V any] struct {
@@ -38,6 +31,9 @@ type View[K, V any] struct {
 // Open starts to follow a table that a processor of app owns. It does not wait for anything: until an edition of the table
 // exists, Get answers ErrNoTable, and until the copy is complete, Get waits. So it does not matter whether the view or the
 // worker starts first. ctx counts for Open only. Close ends what Open has started; do it before log is closed.
+//
+// AtLeast cannot be used on the table of a processor that reads an internal stream: give the table to a processor of its own
+// without internal input if reads have to include a write.
 func Open[K, V any](ctx context.Context, app *topology.Topology, log commitlog.Log, table *processor.Table[K, V], cfg Config) (*View[K, V], error) {
 	d := table.Decl()
 	if d == nil {
@@ -52,14 +48,14 @@ func Open[K, V any](ctx context.Context, app *topology.Topology, log commitlog.L
 			return nil, fmt.Errorf("view: the table %s (%s) is not the one that processor %s owns (%s): use that declaration", d.Name, d.Site, owner.Name, own.Site)
 		}
 	}
-	if cfg.Clock == nil {
-		cfg.Clock = clock.System
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("table %s: %w", d.Name, err)
 	}
 	v := &View[K, V]{table: d}
 	key, value := table.Codecs()
 	v.key, v.values = key, schema.For(value)
 	v.encodeKey = codec.KeyEncoder(v.key)
-	f, err := follow(ctx, app.Name(), owner, d, log, cfg.Clock)
+	f, err := follow(ctx, app.Name(), owner, d, log, cfg.withDefaults())
 	if err != nil {
 		return nil, fmt.Errorf("view: table %s: %w", d.Name, err)
 	}
@@ -68,7 +64,8 @@ func Open[K, V any](ctx context.Context, app *topology.Topology, log commitlog.L
 }
 
 // Get returns the value of key; the zero V and false if there is none. It waits, for ctx, while the copy is not complete, so
-// that "none" is never said of a key that has only not been read yet.
+// that "none" is never said of a key that has only not been read yet. A key of a partition that the view does not follow is a
+// *NotHeldError.
 func (v *View[K, V]) Get(ctx context.Context, key K, opts ...ReadOption) (value V, ok bool, err error) {
 	k, err := v.encodeKey(nil, key)
 	if err != nil {
@@ -85,8 +82,8 @@ func (v *View[K, V]) Get(ctx context.Context, key K, opts ...ReadOption) (value 
 	return value, true, nil
 }
 
-// All gives the entries of all partitions in key order, as of the start of the loop. After an error, which comes with a zero
-// Entry, there is nothing more.
+// All gives the entries of all partitions that are followed, in key order, as of the start of the loop. After an error, which
+// comes with a zero Entry, there is nothing more.
 func (v *View[K, V]) All(ctx context.Context, opts ...ReadOption) iter.Seq2[Entry[K, V], error] {
 	return func(yield func(Entry[K, V], error) bool) {
 		v.scan(ctx, nil, nil, opts, yield)
@@ -111,12 +108,13 @@ func (v *View[K, V]) Range(ctx context.Context, from, to K, opts ...ReadOption) 
 	}
 }
 
-// Ready returns when all that was committed when it was called is in the view. It waits for a first edition of the table too,
+// Ready returns when all that was committed to the partitions followed when it was called is in the view. It waits for a first edition of the table too,
 // so give it a context that ends.
 func (v *View[K, V]) Ready(ctx context.Context) error { return v.f.ready(ctx) }
 
 // Close ends the view and waits for what it started. Calls that wait, and later ones, return ErrClosed; so do iterations under
-// way, with their next entry.
+// way, with their next entry: on disk, they keep files and lock until then. An error says that not all is durable; the next view
+// reads that once more.
 func (v *View[K, V]) Close() error { return v.f.close() }
 
 // bound gives the sort form of a key, never nil.

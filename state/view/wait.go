@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/names"
@@ -27,15 +28,20 @@ func (f *follower) fail(err error) {
 	})
 }
 
-// await waits until done says so. done is called with f.mu held; its error ends the wait.
-func (f *follower) await(ctx context.Context, done func() (bool, error)) error {
+// await waits until done says so. done is called with f.mu held; its error ends the wait, and so does a fault that keeps the
+// view from ever getting there. what, unless it is nil, says what is still waited for, for the message of a wait in vain; f.mu
+// is held.
+func (f *follower) await(ctx context.Context, what func() string, done func() (bool, error)) error {
 	for {
 		f.mu.Lock()
 		ok, err := false, f.mu.err
 		if err == nil {
 			ok, err = done()
 		}
-		changed, how := f.mu.changed, f.progress()
+		if !ok && err == nil {
+			err = f.mu.fault
+		}
+		changed, how := f.mu.changed, f.progress(what)
 		f.mu.Unlock()
 		if ok || err != nil {
 			return err
@@ -49,16 +55,29 @@ func (f *follower) await(ctx context.Context, done func() (bool, error)) error {
 }
 
 // progress says what the view is doing. f.mu is held.
-func (f *follower) progress() string {
+func (f *follower) progress(what func() string) string {
+	how := ""
 	switch {
 	case !f.mu.known:
-		return "the control topic is read"
+		how = "the control topic is read"
 	case f.noTable():
-		return "no edition has the table"
-	case f.mu.current == nil || f.mu.current.edition != f.mu.serving:
-		return f.mu.filled
+		how = "no edition has the table"
+	case f.mu.filling != nil:
+		how = f.mu.filling.progress()
+	case f.mu.current == nil:
+		how = fmt.Sprintf("the copy of edition %d is opened", f.mu.serving)
+	default:
+		how = fmt.Sprintf("edition %d is followed", f.mu.current.edition)
 	}
-	return fmt.Sprintf("edition %d is followed", f.mu.current.edition)
+	if what != nil && f.mu.current != nil {
+		if missing := what(); missing != "" {
+			how += "; " + missing
+		}
+	}
+	if f.mu.away != nil {
+		how += fmt.Sprintf("; the log has not answered since %s: %v", f.mu.awaySince.Format(time.TimeOnly), f.mu.away)
+	}
+	return how
 }
 
 // noTable tells whether it is known that there is nothing to wait for. f.mu is held.
@@ -66,32 +85,15 @@ func (f *follower) noTable() bool {
 	return f.mu.known && f.mu.current == nil && (f.mu.serving == 0 || f.mu.absent)
 }
 
-// answering gives the copy that answers a read, when positions have taken effect in it. only, if it is not nil, chooses among
-// the positions once the number of partitions is known.
-func (f *follower) answering(ctx context.Context, positions []commitlog.Position, only func(p int32, n int) bool) (*copies, error) {
-	if err := f.check(positions); err != nil {
-		return nil, err
-	}
-	err := f.await(ctx, func() (bool, error) {
-		if f.noTable() && len(positions) == 0 {
+// first gives the copy that answers, once there is one. wait: a table that does not exist is waited for too.
+func (f *follower) first(ctx context.Context, wait bool) (*copies, error) {
+	err := f.await(ctx, nil, func() (bool, error) {
+		if f.noTable() && !wait {
 			return false, fmt.Errorf("view: table %s of processor %s in application %s: %w", f.table.Name, f.owner.Name, f.app, ErrNoTable)
 		}
 		return f.mu.current != nil, nil
 	})
 	if err != nil {
-		return nil, err
-	}
-	c := f.copies()
-	var wanted []commitlog.Position
-	for _, p := range positions {
-		if only == nil || int(p.Partition.Index) >= len(c.parts) || only(p.Partition.Index, len(c.parts)) {
-			wanted = append(wanted, p)
-		}
-	}
-	if len(wanted) == 0 {
-		return c, nil
-	}
-	if err := f.atLeast(ctx, wanted); err != nil {
 		return nil, err
 	}
 	return f.copies(), nil
@@ -120,7 +122,7 @@ func (f *follower) ready(ctx context.Context) error {
 	case !errors.Is(err, commitlog.ErrUnknownTopic):
 		return fmt.Errorf("view: table %s: end of the control topic: %w", f.table.Name, err)
 	}
-	err := f.await(ctx, func() (bool, error) {
+	err := f.await(ctx, nil, func() (bool, error) {
 		c := f.mu.current
 		return f.mu.control >= end && c != nil && c.edition == f.mu.serving, nil
 	})
@@ -128,8 +130,8 @@ func (f *follower) ready(ctx context.Context) error {
 		return err
 	}
 	var all []commitlog.Position
-	for i := range f.copies().parts {
-		all = append(all, commitlog.Position{Partition: commitlog.Partition{Index: int32(i)}})
+	for _, p := range f.copies().parts {
+		all = append(all, commitlog.Position{Partition: p.partition})
 	}
 	return f.awaitHigh(ctx, all)
 }
