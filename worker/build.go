@@ -123,8 +123,8 @@ func (u *unit) startFrozen(ctx context.Context, serving *control.Edition) error 
 // buildMoved takes the next steps that are possible now.
 func (u *unit) buildMoved(ctx context.Context) error {
 	b := u.build
-	if b == nil || b.state == nil {
-		return nil
+	if b == nil || b.state == nil || !u.assignedOnce {
+		return nil // without a place in the group nothing could be committed safely
 	}
 	if !b.state.Switch { // who asked for the build died before saying so: there is no other way yet to go on
 		_, err := u.write(ctx, control.Event{Kind: control.Switch, Edition: b.to})

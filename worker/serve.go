@@ -16,6 +16,8 @@ import (
 // (errSwitched), or something fails.
 func (u *unit) serve(ctx context.Context, ed *edition) error {
 	u.serving, u.build, u.assignedOnce = ed, nil, false
+	u.owned = map[int32]bool{} // what another edition's group gave means nothing in this one's
+	u.placed.Store(&placement{ed, u.owned})
 	defer u.settle(false)
 	defer u.member.Store(false)
 	if err := ed.start(ctx, u.worker.hard); err != nil {

@@ -466,6 +466,8 @@ func (t *task) applied(f *frozen) {
 	for _, in := range f.position.Inputs {
 		t.shared.committed[in.Stream] = in.Next
 	}
+	c := f.counts
+	t.shared.records, t.shared.fenced = c.records, c.fenced
 	t.shared.Unlock()
 }
 
