@@ -10,6 +10,7 @@ import (
 	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/internal/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config says how a Worker runs. The zero value runs every processor with the defaults, but a StateDir is needed as soon as
@@ -61,6 +62,10 @@ type Config struct {
 	// Listen is the address on which Run serves Handler, as "host:port", ":port" or "port". Without a host it is reached from this
 	// machine alone; 0.0.0.0 and [::] are every address. Port 0 is a free one; Status says which. "": no listener.
 	Listen string
+	// Metrics is where Run registers this worker's metrics (docs/metrics.md), until it returns. Every figure is read when somebody
+	// scrapes; nothing is counted for it where records pass. If it is a prometheus.Gatherer too, as a *prometheus.Registry is,
+	// /metrics shows all that it gathers, the program's own metrics and a broker's as well. nil: no metrics.
+	Metrics prometheus.Registerer
 	// Logger gets what an operator wants to know. nil: silent.
 	Logger *slog.Logger
 

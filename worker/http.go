@@ -12,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Handler answers GET and HEAD of these paths, so that a program can put them into a server of its own; Config.Listen serves
@@ -21,6 +24,7 @@ import (
 //     log that is away are no reason to kill a process, so they do not show here.
 //   - /readyz: 200 if Status.Ready, else 503; the body gives Status.NotReady, one reason per line.
 //   - /status: Status as JSON, as Status.MarshalJSON says.
+//   - /metrics: what Config.Metrics gathers, in the formats of Prometheus; 404 if it is nil or gathers nothing.
 //
 // It asks for no password: whoever reaches it learns names, positions and errors, no key and no value but those that
 // an error message of the program holds.
@@ -30,13 +34,22 @@ func (w *Worker) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", w.serveHealth)
 	mux.HandleFunc("GET /readyz", w.serveReady)
 	mux.HandleFunc("GET /status", w.serveStatus)
+	if g, ok := w.config.Metrics.(prometheus.Gatherer); ok {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapePatience}))
+	}
 	mux.HandleFunc("GET /{$}", func(rw http.ResponseWriter, _ *http.Request) {
 		text(rw, http.StatusOK, "millrun worker of application "+w.app.Name()+"\n"+strings.Join(w.pages(), "\n"))
 	})
 	return http.MaxBytesHandler(mux, maxRequestBody)
 }
 
-func (w *Worker) pages() []string { return []string{"/healthz", "/readyz", "/status"} }
+func (w *Worker) pages() []string {
+	pages := []string{"/healthz", "/readyz", "/status"}
+	if _, ok := w.config.Metrics.(prometheus.Gatherer); ok {
+		pages = append(pages, "/metrics")
+	}
+	return pages
+}
 
 // The bounds of a request. Nothing here takes a body.
 const (
@@ -48,6 +61,8 @@ const (
 	idlePatience     = time.Minute
 	stopPatience     = time.Second
 	healthPatience   = 5 * time.Second
+	scrapePatience   = 10 * time.Second
+	maxScrapes       = 8 // more get 503
 )
 
 func text(rw http.ResponseWriter, code int, body string) {

@@ -1,11 +1,27 @@
 package worker
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/millrun/millrun/internal/metrics"
+	"github.com/millrun/millrun/internal/metrics/collector"
 )
+
+// register shows the worker's metrics to Config.Metrics until the function that it gives is called. Workers of several
+// applications may share a registerer; two of one application need prometheus.WrapRegistererWith, with a label of their own.
+func (w *Worker) register() (unregister func(), err error) {
+	r := w.config.Metrics
+	if r == nil {
+		return func() {}, nil
+	}
+	c := collector.New(metrics.Worker(), map[string]string{"application": w.app.Name()}, w.figures)
+	if err := r.Register(c); err != nil {
+		return nil, fmt.Errorf("worker: register metrics of application %s (Config.Metrics): %w", w.app.Name(), err)
+	}
+	return func() { r.Unregister(c) }, nil
+}
 
 // figures gives the worker's metrics to a sink: metrics.Source.
 func (w *Worker) figures(sink metrics.Sink) {

@@ -5,9 +5,14 @@ import (
 	"sync"
 )
 
-// runObserved runs the units, with what looks at them from outside around them: the listener, the watch over lag, and the log
+// runObserved runs the units, with what looks at them from outside around them: metrics, the listener, the watch over lag, and the log
 // lines of start and stop.
 func (w *Worker) runObserved(ctx context.Context) error {
+	unregister, err := w.register()
+	if err != nil {
+		return err
+	}
+	defer unregister()
 	stopListening, err := w.listen()
 	if err != nil {
 		return err
@@ -22,7 +27,7 @@ func (w *Worker) runObserved(ctx context.Context) error {
 	log.Info("worker starts", "application", w.app.Name(), "worker", w.id, "processors", names, "state", w.config.StateDir)
 	watching, stopWatching := context.WithCancel(w.hard)
 	var helpers sync.WaitGroup
-	if w.config.Listen != "" || w.watched.Load() {
+	if w.config.Listen != "" || w.config.Metrics != nil || w.watched.Load() {
 		helpers.Go(func() { w.watchEnds(watching) }) // waited for below
 	}
 	helpers.Go(func() { // waited for below

@@ -6,6 +6,7 @@ import (
 	"github.com/millrun/millrun/brokerlite"
 	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config says how the log in this process is opened. The zero value is a durable log on the disk of this machine.
@@ -16,6 +17,10 @@ type Config struct {
 	FS vfs.FS
 	// Clock gives timestamps and waits. Nil: what Broker says, else the machine's clock.
 	Clock clock.Clock
+	// Metrics is where Open registers the broker's metrics (docs/metrics.md), until Close. They are read from the broker's Stats
+	// when somebody scrapes. Several logs of one process need prometheus.WrapRegistererWith, each with a label of its own. Nil:
+	// no metrics.
+	Metrics prometheus.Registerer
 	// Logger receives what an operator must know. Nil: what Broker says, else nothing is logged.
 	Logger *slog.Logger
 }

@@ -14,9 +14,10 @@ import (
 
 // Log is the log of one data directory in this process. Safe for concurrent use.
 type Log struct {
-	dir    string // as Open was given it, for sentences
-	broker *brokerlite.Broker
-	clock  clock.Clock
+	dir        string // as Open was given it, for sentences
+	broker     *brokerlite.Broker
+	clock      clock.Clock
+	unregister func() // takes its metrics away; may be called again
 }
 
 var _ commitlog.Log = (*Log)(nil)
@@ -36,7 +37,11 @@ func OpenConfig(dir string, c Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: open %s: %w", dir, err)
 	}
-	return &Log{dir: dir, broker: broker, clock: c.Clock}, nil
+	unregister, err := register(c.Metrics, broker)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("embedded: open %s: %w", dir, err), broker.Close())
+	}
+	return &Log{dir: dir, broker: broker, clock: c.Clock, unregister: unregister}, nil
 }
 
 // Broker is the broker under this log, to serve it on a port or to ask for its faults. It closes with the log.
@@ -45,6 +50,7 @@ func (l *Log) Broker() *brokerlite.Broker { return l.broker }
 // Close closes the broker and releases the directory. Readers, writers and transactors still open say ErrClosed from then
 // on. A second call does nothing.
 func (l *Log) Close() error {
+	l.unregister()
 	if err := l.broker.Close(); err != nil {
 		return fmt.Errorf("embedded: close: %w", err)
 	}

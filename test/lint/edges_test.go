@@ -70,6 +70,12 @@ var edges = []edge{
 	},
 	{
 		from:   []string{"/..."},
+		to:     []string{"github.com/prometheus/..."},
+		except: []string{"internal/metrics/collector", "worker", "commitlog/embedded", "examples/...", "cmd/millrun"},
+		reason: "who has figures gives them to a metrics.Sink; only the collector and the Configs that take a Registerer know whose it is",
+	},
+	{
+		from:   []string{"/..."},
 		to:     []string{"github.com/syndtr/goleveldb/..."},
 		except: []string{"state/..."},
 		reason: "one package knows the store's rules (pinned version, barrier, whole batches)",

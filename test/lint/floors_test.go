@@ -19,6 +19,7 @@ var floors = []floor{
 	{0, []string{"codec", "commitlog", "internal/vfs", "internal/clock", "internal/invariant", "internal/names",
 		"brokerlite/recordbatch"}},
 	{0, []string{"internal/metrics"}},
+	{0, []string{"internal/metrics/collector"}},
 	{0, []string{"internal/decl", "internal/schema", "codec/codectest", "internal/vfs/vfstest", "commitlog/logtest"}},
 	{0, []string{"internal/decl/decltest"}},
 	{1, []string{"internal/control", "internal/journal", "processor", "commitlog/kafka"}},
