@@ -35,7 +35,7 @@ func (s *Store) openDir() error {
 	if err == nil {
 		err = s.openLive()
 	}
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, errDamaged) || errors.Is(err, errElsewhere) {
 		err = s.moveAside(err.Error())
 		if err == nil {
 			err = s.create()
@@ -47,7 +47,7 @@ func (s *Store) openDir() error {
 	return nil
 }
 
-// openLive opens what is there. An error that wraps errDamaged says that it must not be used.
+// openLive opens what is there. An error that wraps errDamaged or errElsewhere says that it must not be used.
 func (s *Store) openLive() error {
 	b, err := readBarrier(s.config.FS, s.path(liveDir))
 	switch {
@@ -98,19 +98,22 @@ func (s *Store) createIfNothing() error {
 	return s.create()
 }
 
+// errElsewhere marks a store that is whole, and was filled from something else than this one would be.
+var errElsewhere = errors.New("state: the store belongs elsewhere")
+
 // mustMatch tells how the store on disk differs from the one wanted.
 func (s *Store) mustMatch(b *barrier) error {
 	want := s.config.Identity
 	switch {
 	case b.identity.ClusterID != want.ClusterID:
-		return fmt.Errorf("%w: it is of cluster %q, this is %q", errDamaged, b.identity.ClusterID, want.ClusterID)
+		return fmt.Errorf("%w: to another log (cluster %s, this is %s)", errElsewhere, b.identity.ClusterID, want.ClusterID)
 	case b.identity.Journal != want.Journal:
-		return fmt.Errorf("%w: its journal has topic id %x, now it is %x", errDamaged, b.identity.Journal, want.Journal)
+		return fmt.Errorf("%w: to a journal that was deleted and made anew (topic id %x, now it is %x)", errElsewhere, b.identity.Journal, want.Journal)
 	case !slices.Equal(b.identity.Changelogs, want.Changelogs):
-		return fmt.Errorf("%w: its changelogs have topic ids %x, now they are %x", errDamaged, b.identity.Changelogs, want.Changelogs)
+		return fmt.Errorf("%w: to changelogs that were deleted and made anew (topic ids %x, now they are %x)", errElsewhere, b.identity.Changelogs, want.Changelogs)
 	}
 	if names := s.config.tableNames(); !slices.Equal(b.tables, names) {
-		return fmt.Errorf("%w: it has the tables %q, want %q", errDamaged, b.tables, names)
+		return fmt.Errorf("%w: to a processor with the tables %q, here they are %q", errElsewhere, b.tables, names)
 	}
 	switch _, err := s.config.FS.Stat(path.Join(s.path(liveDir), suspectFile)); {
 	case err == nil:

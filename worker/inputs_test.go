@@ -1,9 +1,11 @@
 package worker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -241,8 +243,12 @@ func TestAStoreOfAnotherHistoryIsBuiltAnew(t *testing.T) {
 	epoch := int32(7)
 	log := &rigged{Log: b.log}
 	log.batch = func(batch *commitlog.Batch) { batch.Epoch = epoch }
+	var said bytes.Buffer // read while no worker runs
 	start := func(dir string) (*worker.Worker, func() error) {
-		return b.runOn(log, app, func(c *worker.Config) { one(c); c.StateDir = dir })
+		return b.runOn(log, app, func(c *worker.Config) {
+			one(c)
+			c.StateDir, c.Logger = dir, slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		})
 	}
 	for i, dir := range []string{"state-2", "state", "state-2", "state"} { // each time the other one's commits are read
 		if i == 3 {
@@ -260,6 +266,9 @@ func TestAStoreOfAnotherHistoryIsBuiltAnew(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if got := said.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "moved aside") {
+		t.Errorf("the log has the lines:\n%swant one that says what was moved aside", got)
 	}
 }
 

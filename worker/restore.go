@@ -25,9 +25,8 @@ func (t *task) open() error {
 	t.shared.Lock()
 	t.shared.store = store
 	t.shared.Unlock()
-	if why := store.Moved(); why != "" {
+	if store.Moved() != "" { // the store has said why
 		t.ed.unit.worker.moved.Add(1)
-		t.log.Warn("tables could not be trusted and are built anew from the changelog", "reason", why)
 	}
 	t.cache = state.NewCache(store, t.ed.cacheBytes)
 	t.reader, err = t.ed.unit.worker.logc.OpenReader(t.ctx, commitlog.ReaderConfig{BufferBytes: t.ed.unit.worker.config.FetchBytes, MaxWait: fetchWait})
@@ -229,9 +228,8 @@ func (t *task) distrust(logs []commitlog.Partition, starts, ends []commitlog.Pos
 	return t.reject(reason)
 }
 
-// reject moves the tables aside and goes on with empty ones.
+// reject moves the tables aside, which the store logs, and goes on with empty ones.
 func (t *task) reject(reason string) error {
-	t.log.Warn("tables do not match their changelogs and are built anew", "reason", reason)
 	t.ed.unit.worker.moved.Add(1)
 	if err := t.store.Reject(reason); err != nil {
 		return fmt.Errorf("%s: move tables aside (%s): %w", t.name(), reason, err)
