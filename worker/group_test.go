@@ -277,3 +277,22 @@ func TestAnInputMadeAnewIsNoticed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// C-21, S-68: a partition that is added while the worker runs moves keys; the processor stops and names the topic and both
+// numbers.
+func TestAPartitionAddedWhileRunningIsNoticed(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("clicks", 2)
+	app := topology.MustNew("app", countProcessor())
+	w, cancel, ended := b.startOn(b.log, app, func(c *worker.Config) { oneLane(c); c.Clock = hasty{times: 20} })
+	defer cancel()
+	send(b, clicks, "u", 1)
+	b.settle(w)
+	if err := b.log.AddPartitions(context.Background(), "clicks", 3); err != nil {
+		t.Fatal(err)
+	}
+	err := within(t, ended, "the processor to stop")
+	if err == nil || !strings.Contains(err.Error(), "its input clicks has 3 partitions now, the processor has 2 tasks") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -34,6 +34,7 @@ func (u *unit) serve(ctx context.Context, ed *edition) error {
 	helpers.Go(func() { u.tell(memberEnded{m.Run(membership)}) }) // waited for below
 	helpers.Go(func() { u.watchControl(watching) })
 	helpers.Go(func() { u.watchCommits(watching) })
+	helpers.Go(func() { u.watchWidth(watching) })
 	err = u.loop(ctx, ed)
 	if serr := u.stopAll(err != nil && !errors.Is(err, errSwitched)); serr != nil && (err == nil || errors.Is(err, errSwitched)) {
 		err = serr
@@ -412,6 +413,44 @@ func (u *unit) watchControl(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// watchWidth looks now and then whether the inputs still have as many partitions as there are tasks (S-68): when one was added,
+// keys have moved, and the processor stops.
+func (u *unit) watchWidth(ctx context.Context) {
+	timer := u.worker.config.Clock.NewTimer(widthEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C():
+		case <-ctx.Done():
+			return
+		}
+		if err := u.checkWidthNow(ctx); err != nil {
+			u.tell(unitFailed{err})
+			return
+		}
+		timer.Reset(widthEvery)
+	}
+}
+
+// widthEvery is the time between two looks at the width of the inputs.
+const widthEvery = 5 * time.Second
+
+// checkWidthNow fails when an input has another number of partitions than this processor has tasks. A log that does not
+// answer says nothing about it.
+func (u *unit) checkWidthNow(ctx context.Context) error {
+	for _, in := range u.decl.Inputs {
+		if in.Stream.Internal {
+			continue
+		}
+		t, err := u.worker.topic(ctx, in.Stream.Name)
+		if err == nil && t.Partitions != u.partitions {
+			return fmt.Errorf("processor %s: its input %s has %d partitions now, the processor has %d tasks: keys have moved; put the number back, or give the processor a new name",
+				u.decl.Name, t.Name, t.Partitions, u.partitions)
+		}
+	}
+	return nil
 }
 
 // watchCommits tells the unit when tasks have committed, so that a build sees how far they are.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/millrun/millrun/commitlog"
@@ -135,8 +136,8 @@ func (u *unit) choose(ctx context.Context) (*edition, error) {
 		}
 		serving := p.Editions[p.Serving]
 		if serving.Partitions != u.partitions {
-			return nil, fmt.Errorf("processor %s: its inputs have %d partitions, edition %d was built with %d: keys have moved; put the number back, or give the processor a new name",
-				u.decl.Name, u.partitions, serving.Number, serving.Partitions)
+			return nil, fmt.Errorf("processor %s: its inputs (%s) have %d partitions, edition %d was built with %d: keys have moved; put the number back, or give the processor a new name",
+				u.decl.Name, u.publicInputs(), u.partitions, serving.Number, serving.Partitions)
 		}
 		if err := u.checkTopics(ctx, serving); err != nil {
 			return nil, err
@@ -162,6 +163,17 @@ func (u *unit) choose(ctx context.Context) (*edition, error) {
 		ed.base = serving.Base
 		return ed, ed.prepare(ctx, u.partitions)
 	}
+}
+
+// publicInputs names the public inputs, for messages.
+func (u *unit) publicInputs() string {
+	var names []string
+	for _, in := range u.decl.Inputs {
+		if !in.Stream.Internal {
+			names = append(names, in.Stream.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // FingerprintError says that a program declares another shape under the same Version (S-32).
