@@ -157,7 +157,7 @@ func ExampleOnError() {
 		processor.OnError(processor.ErrorPolicy{Retries: 3, Backoff: time.Second, Then: processor.DeadLetter})))
 	// Output:
 	// on error 3 retries after 1s to 10s, then dead-letter
-	// letters app.careful.dead-letters
+	// letters app.careful.dead-letters, of a build app.careful.dead-letters.e<N>
 }
 
 // What no retry can mend does not wait for one.

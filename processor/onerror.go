@@ -14,7 +14,8 @@ const (
 	// tries the record once more.
 	Stop = decl.Stop
 	// DeadLetter sends the record with its original bytes, and headers that say where it stood and why it failed, to the
-	// topic <app>.<processor>.dead-letters.
+	// topic <app>.<processor>.dead-letters. What edition N cannot handle while it is built goes to
+	// <app>.<processor>.dead-letters.eN, where it stays when the edition serves and until it is dropped (S-40).
 	DeadLetter = decl.DeadLetter
 	// Skip counts the record and logs it.
 	Skip = decl.Skip

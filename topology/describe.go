@@ -63,7 +63,7 @@ func (t *Topology) describe(b *strings.Builder, p *decl.Processor) {
 	line(b, "group", number(names.Group(t.name, p.Name, 1)))
 	line(b, "journal", names.Journal(t.name, p.Name))
 	if p.OnError.Then == decl.DeadLetter {
-		line(b, "letters", names.DeadLetters(t.name, p.Name))
+		line(b, "letters", names.DeadLetters(t.name, p.Name)+", of a build "+number(names.DeadLettersOf(t.name, p.Name, 1)))
 	}
 	line(b, "proof", fmt.Sprintf("%s: %s", ProofOf(p), ProofOf(p).Says()))
 }
