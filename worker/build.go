@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/control"
 	"github.com/millrun/millrun/state"
 )
@@ -30,8 +31,9 @@ type build struct {
 	// started over by then: a commit that fails takes what it was to say with it, and then it is told again.
 	comparing map[int32]int64
 	asked     map[int32]int64
-	warned    bool  // of records left in internal streams
-	hung      error // a handler did not return: the build ends with this
+	warned    bool        // of records left in internal streams
+	overdue   clock.Timer // of SwitchTimeout; nil for a frozen build
+	hung      error       // a handler did not return: the build ends with this
 }
 
 // controlMoved reads the control topic and acts on what is new.
@@ -56,6 +58,10 @@ func (u *unit) controlMoved(ctx context.Context) error {
 			return err
 		}
 		u.build = &build{u: u, to: p.Build.To, tasks: map[int32]*task{}, comparing: map[int32]int64{}, asked: map[int32]int64{}}
+		if !p.Build.Frozen {
+			b := u.build
+			b.overdue = u.worker.config.Clock.AfterFunc(u.worker.config.SwitchTimeout, func() { u.tell(switchOverdue{b}) })
+		}
 		u.log.Info("build begins", "edition", p.Build.To, "from", p.Build.From, "reason", p.Build.Reason)
 		u.warnOpen()
 	}
@@ -77,6 +83,7 @@ func (u *unit) endBuild(ctx context.Context) error {
 	if b == nil {
 		return nil
 	}
+	b.stop()
 	gone := b.revoke(nil)
 	u.worker.abandon(gone)
 	u.worker.forgetTasks(gone)
@@ -143,6 +150,27 @@ func (u *unit) buildMoved(ctx context.Context) error {
 		return err
 	}
 	return u.finishBuilding(ctx)
+}
+
+// switchOverdue ends a build whose serving edition has not stopped in time.
+func (u *unit) switchOverdue(ctx context.Context, b *build) error {
+	if u.build != b || b.state == nil || b.state.AllStopped(u.partitions) {
+		return nil
+	}
+	reason := fmt.Sprintf("the serving edition did not stop within %v (Config.SwitchTimeout)", u.worker.config.SwitchTimeout)
+	for p, t := range u.tasks {
+		if why := t.parkedReason(); why != "" {
+			reason += fmt.Sprintf("; partition %d stands at %s", p, why)
+		}
+	}
+	return u.cancel(ctx, b.to, cut(reason, 1024))
+}
+
+// stop ends what a build waits for by the clock.
+func (b *build) stop() {
+	if b != nil && b.overdue != nil {
+		b.overdue.Stop()
+	}
 }
 
 // stopServing asks the serving tasks to hold, and, when their internal streams have run dry, to say that they stopped.

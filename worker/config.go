@@ -57,6 +57,10 @@ type Config struct {
 	MaxRecordEffectsBytes int64
 	// SwitchByHand lets an edition that was built because Version changed wait for edition.Switch; false: it takes over.
 	SwitchByHand bool
+	// SwitchTimeout bounds how long a rebuild waits for the serving edition's tasks to stop: they finish their record and work off
+	// their internal streams, and a loop that never runs dry, or a task that stands at a record of one, would hold everything up.
+	// Then the build is cancelled and the serving edition goes on. 0: 60 s.
+	SwitchTimeout time.Duration
 	// SkipLost goes on, counted, where retention overtook a position; false: the task stops (S-16).
 	SkipLost bool
 	// Listen is the address on which Run serves Handler, as "host:port", ":port" or "port". Without a host it is reached from this
@@ -88,6 +92,7 @@ func (c Config) withDefaults() Config {
 	setDuration(&c.SessionTimeout, 10*time.Second)
 	setDuration(&c.MaxHandlerTime, 5*time.Minute)
 	setDuration(&c.MaxAhead, time.Hour)
+	setDuration(&c.SwitchTimeout, time.Minute)
 	if c.BufferBytes == 0 {
 		c.BufferBytes = 128 << 20
 	}
@@ -133,6 +138,7 @@ func (c Config) validate() error {
 	fault(c.Lanes < 1, "Lanes is %d, want at least 1", c.Lanes)
 	fault(c.SessionTimeout < time.Millisecond, "SessionTimeout is %v, want at least 1ms", c.SessionTimeout)
 	fault(c.MaxHandlerTime < time.Millisecond, "MaxHandlerTime is %v, want at least 1ms", c.MaxHandlerTime)
+	fault(c.SwitchTimeout < time.Millisecond, "SwitchTimeout is %v, want at least 1ms", c.SwitchTimeout)
 	fault(c.MaxInputWait < 0, "MaxInputWait is %v, want 0 or more", c.MaxInputWait)
 	fault(c.MaxRecordEffectsBytes < 1, "MaxRecordEffectsBytes is %d, want at least 1", c.MaxRecordEffectsBytes)
 	return errors.Join(faults...)

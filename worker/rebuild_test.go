@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -258,5 +259,48 @@ func TestInternalStreamsMoveDataToAnotherKeyAndSurviveARebuild(t *testing.T) {
 	b.settle(w)
 	if got := read(b, app, counts)["cat"]; got != 26 {
 		t.Errorf("cat = %d, want 26", got)
+	}
+}
+
+// S-36: an edition that cannot stop, here because a task stands at a record of an internal stream, goes on when its time is up.
+func TestARebuildGivesUpWhenTheServingEditionCannotStop(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("lines", 1)
+	lines := processor.NewStream("lines", codec.Unkeyed, codec.String)
+	words := processor.NewInternalStream("words", codec.String, codec.Empty)
+	app := topology.MustNew("wc", processor.New("wordcount",
+		processor.On(lines, func(ctx processor.Context, _ struct{}, line string) error {
+			words.Emit(ctx, line, struct{}{})
+			return nil
+		}),
+		processor.On(words, func(ctx processor.Context, w string, _ struct{}) error {
+			if w == "bad" {
+				return errors.New("no such word")
+			}
+			counts.Put(ctx, w, 1)
+			return nil
+		}),
+		processor.Emits(words), processor.Owns(counts)))
+	w, stop := b.run(app, func(c *worker.Config) { one(c); c.SwitchTimeout = 200 * time.Millisecond })
+	send(b, lines, struct{}{}, "good", "bad", "behind")
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := w.Settled(ctx); !errors.Is(err, worker.ErrStopped) {
+		t.Fatal(err)
+	}
+	e, err := edition.Open(ctx, app, b.log, "wordcount")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if _, err := e.Rebuild(ctx, edition.RebuildConfig{}); err == nil || !strings.Contains(err.Error(), "did not stop within 200ms") ||
+		!strings.Contains(err.Error(), "no such word") {
+		t.Errorf("got %v", err)
+	}
+	if got := read(b, app, counts)["good"]; got != 1 {
+		t.Errorf("good = %d after the build was given up", got)
+	}
+	if err := stop(); err == nil || !strings.Contains(err.Error(), "no such word") {
+		t.Errorf("Run: %v", err)
 	}
 }

@@ -142,6 +142,8 @@ func (u *unit) hear(ctx context.Context, m any) error {
 	case membershipLost: // the heartbeat finds out by itself; the lane's gate is closed until then
 	case controlMoved:
 		return u.controlMoved(ctx)
+	case switchOverdue:
+		return u.switchOverdue(ctx, m.build)
 	case commitsMoved:
 		if u.build != nil {
 			return u.buildMoved(ctx)
@@ -312,6 +314,7 @@ func (u *unit) stopAll(failed bool) error {
 		}
 		err = u.waitStopped(all)
 	}
+	u.build.stop()
 	if u.build != nil && u.build.ed != nil {
 		u.build.ed.close()
 	}

@@ -52,6 +52,7 @@ type (
 	}
 	unitFailed     struct{ err error }
 	membershipLost struct{}
+	switchOverdue  struct{ build *build }
 	controlMoved   struct{}
 	commitsMoved   struct{}
 	compared       struct {
