@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/invariant"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 )
@@ -56,7 +57,11 @@ func TestARecordCostsNoAllocation(t *testing.T) {
 	}
 	per := float64(after.Mallocs-before.Mallocs) / (batches * perBatch)
 	t.Logf("%.3f allocations per record, start and commits included", per)
-	if per > 0.2 {
-		t.Errorf("%.3f allocations per record, want fewer than 0.2", per)
+	most := 0.2
+	if invariant.Enabled {
+		most = 0.5 // the checks cost some
+	}
+	if per > most {
+		t.Errorf("%.3f allocations per record, want fewer than %.1f", per, most)
 	}
 }
