@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/millrun/millrun/internal/decl"
+	"github.com/millrun/millrun/internal/names"
 )
 
 // Fingerprint is what a processor's state depends on, as far as declarations tell: inputs in their order, internal streams,
@@ -44,6 +45,19 @@ func streamPrint(s *decl.Stream) string {
 		at = "event time"
 	}
 	return fmt.Sprintf("key %s, value %s, %s, %s", s.KeyFormat, s.ValueFormat, by, at)
+}
+
+// Topics is for the runtime: the topics that belong to an edition of this fingerprint alone, which are the changelogs of its
+// tables, its internal streams, and the dead letters of its build. A program of another version finds them too.
+func (f Fingerprint) Topics(app, processor string, edition int) (topics []string) {
+	for _, p := range f.parts() {
+		if table, ok := strings.CutPrefix(p.name, "table "); ok {
+			topics = append(topics, names.Changelog(app, processor, table, edition))
+		} else if stream, ok := strings.CutPrefix(p.name, "internal stream "); ok {
+			topics = append(topics, names.Internal(app, processor, stream, edition))
+		}
+	}
+	return append(topics, names.DeadLettersOf(app, processor, edition))
 }
 
 // Difference says in sentences how now differs from f, what the older program declared; none if they are equal.

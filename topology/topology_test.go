@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,5 +140,19 @@ table alerted: key string, value empty
 table balances: key string, value int64`)
 	if got := topology.FingerprintOf(shop().Processor("fraud")); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// An edition's topics are found by what it was, whatever the program that drops it declares now.
+func TestAFingerprintNamesTheTopicsOfItsEdition(t *testing.T) {
+	app := shop()
+	for name, want := range map[string]string{
+		"fraud":     "shop.fraud.alerted.e3 shop.fraud.balances.e3 shop.fraud.dead-letters.e3",
+		"wordcount": "shop.wordcount.words.e3 shop.wordcount.words-seen.e3 shop.wordcount.dead-letters.e3",
+	} {
+		p := app.Processor(name)
+		if got := strings.Join(topology.FingerprintOf(p).Topics("shop", name, 3), " "); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
 	}
 }

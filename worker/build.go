@@ -51,6 +51,7 @@ func (u *unit) controlMoved(ctx context.Context) error {
 		if err := u.endBuild(ctx); err != nil {
 			return err
 		}
+		u.removeDropped(p)
 		u.settle(u.assignedOnce)
 		return nil
 	case u.build == nil || u.build.to != p.Build.To:
@@ -94,11 +95,11 @@ func (u *unit) endBuild(ctx context.Context) error {
 	for _, t := range u.tasks {
 		t.box.post(msgRelease{})
 	}
-	if err := u.worker.dropEdition(ctx, u.decl, b.to); err != nil || !b.frozen {
-		return err
-	}
 	st, err := u.control.refresh(ctx)
 	if err != nil {
+		return err
+	}
+	if err := u.dropBuild(ctx, st.Processor(u.decl.Name).Editions[b.to]); err != nil || !b.frozen {
 		return err
 	}
 	return fmt.Errorf("processor %s: the build of edition %d by version %s ended: %s; the edition that serves was made by another version, which this program does not have",
@@ -488,7 +489,7 @@ func (u *unit) compared(_ context.Context, m compared) error {
 func (u *unit) decide(ctx context.Context) error {
 	b := u.build
 	if n := b.state.Differ(); n > 0 && !b.state.Accept {
-		return u.cancel(ctx, b.to, fmt.Sprintf("%d keys differ from edition %d", n, b.state.From))
+		return u.cancel(ctx, b.to, differences(b.state, n))
 	}
 	if b.state.Hold {
 		return nil
@@ -498,6 +499,18 @@ func (u *unit) decide(ctx context.Context) error {
 		u.log.Info("edition takes over", "edition", b.to, "from", b.state.From)
 	}
 	return err
+}
+
+// differences says that n keys differ, and names the first.
+func differences(b *control.Build, n int64) string {
+	s := fmt.Sprintf("%d keys differ from edition %d", n, b.From)
+	if n == 1 {
+		s = fmt.Sprintf("1 key differs from edition %d", b.From)
+	}
+	if first, ok := b.FirstDifference(); ok {
+		s += fmt.Sprintf(", the first %v", first)
+	}
+	return s
 }
 
 // revoke takes the tasks of partitions that are not in owned out of the build; nil: all.

@@ -10,7 +10,6 @@ import (
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/control"
 	"github.com/millrun/millrun/internal/decl"
-	"github.com/millrun/millrun/internal/names"
 	"github.com/millrun/millrun/state"
 )
 
@@ -209,34 +208,4 @@ func (w *Worker) number(ctx context.Context, topic, setting string, fallback int
 		return 0, fmt.Errorf("worker: topic %s: setting %s is %q, want a number", topic, setting, text)
 	}
 	return n, nil
-}
-
-// dropEdition deletes the topics, the group and the directory of an edition that nobody needs any more.
-func (w *Worker) dropEdition(ctx context.Context, p *decl.Processor, number int) error {
-	var faults []error
-	remove := func(topic string) {
-		if err := w.logc.DeleteTopic(ctx, topic); err != nil && !errors.Is(err, commitlog.ErrUnknownTopic) {
-			faults = append(faults, fmt.Errorf("worker: delete topic %s: %w", topic, err))
-		}
-	}
-	for _, t := range p.Owns {
-		remove(names.Changelog(w.app.Name(), p.Name, t.Name, number))
-	}
-	for _, s := range p.Emits {
-		if s.Internal {
-			remove(names.Internal(w.app.Name(), p.Name, s.Name, number))
-		}
-	}
-	remove(names.DeadLettersOf(w.app.Name(), p.Name, number))
-	group := names.Group(w.app.Name(), p.Name, number)
-	if err := w.logc.DeleteGroup(ctx, group); err != nil && !errors.Is(err, commitlog.ErrUnknownGroup) {
-		faults = append(faults, fmt.Errorf("worker: delete group %s: %w", group, err))
-	}
-	if w.config.StateDir != "" {
-		dir := names.EditionDir(w.config.StateDir, w.app.Name(), p.Name, number)
-		if err := w.config.FS.RemoveAll(dir); err != nil {
-			faults = append(faults, fmt.Errorf("worker: remove %s: %w", dir, err))
-		}
-	}
-	return errors.Join(faults...)
 }

@@ -33,8 +33,9 @@ type unit struct {
 	tasks   map[int32]*task // of the serving edition
 	owned   map[int32]bool  // partitions that the group gave to this worker
 
-	assignedOnce bool   // in this serve
-	build        *build // nil: none under way
+	removed      map[int]bool // dropped editions whose directories this worker has looked for
+	assignedOnce bool         // in this serve
+	build        *build       // nil: none under way
 
 	// steady: the group has assigned partitions and no build is under way. Settled reads it.
 	steady atomic.Bool
@@ -74,7 +75,7 @@ type (
 
 func newUnit(w *Worker, d *decl.Processor) *unit {
 	u := &unit{worker: w, decl: d, controlTopic: names.Control(w.app.Name()), fingerprint: topology.FingerprintOf(d),
-		inbox: newInbox(), ended: make(chan struct{}), tasks: map[int32]*task{}, owned: map[int32]bool{}}
+		inbox: newInbox(), ended: make(chan struct{}), tasks: map[int32]*task{}, owned: map[int32]bool{}, removed: map[int]bool{}}
 	u.log = w.config.Logger.With("processor", d.Name)
 	return u
 }
@@ -135,6 +136,7 @@ func (u *unit) choose(ctx context.Context) (*edition, error) {
 			}
 			continue
 		}
+		u.removeDropped(p)
 		serving := p.Editions[p.Serving]
 		if serving.Partitions != u.partitions {
 			return nil, fmt.Errorf("processor %s: its inputs (%s) have %d partitions, edition %d was built with %d: keys have moved; put the number back, or give the processor a new name",
@@ -279,5 +281,9 @@ func (u *unit) cancelAndDrop(ctx context.Context, edition int, reason string) er
 		return err
 	}
 	u.log.Warn("build ends without a switch", "edition", edition, "reason", reason)
-	return u.worker.dropEdition(ctx, u.decl, edition)
+	st, err := u.control.refresh(ctx)
+	if err != nil {
+		return err
+	}
+	return u.dropBuild(ctx, st.Processor(u.decl.Name).Editions[edition])
 }

@@ -71,6 +71,15 @@ type Difference struct {
 	New   []byte `json:"new"`
 }
 
+// String names the key and its table, for people: at most 64 bytes of the key.
+func (d Difference) String() string {
+	key, more := d.Key, ""
+	if len(key) > 64 {
+		key, more = key[:64], "..."
+	}
+	return fmt.Sprintf("%q%s of table %s", key, more, d.Table)
+}
+
 // version of the records this program writes and the highest it reads.
 const version = 1
 

@@ -52,19 +52,23 @@ func TestAnEventThatDoesNotFitIsIgnored(t *testing.T) {
 		before []Event
 		event  Event
 	}{
-		"second first edition":       {[]Event{created}, created},
-		"rebuild of nothing":         {nil, rebuild},
-		"rebuild beside another":     {[]Event{created, rebuild}, Event{Kind: Rebuild, Edition: 3, From: 1}},
-		"rebuild with a used number": {[]Event{created, rebuild, cancel}, rebuild},
-		"switch twice":               {[]Event{created, rebuild, sw}, sw},
-		"stopped before switch":      {[]Event{created, rebuild}, stop0},
-		"stopped twice":              {[]Event{created, rebuild, sw, stop0}, Event{Kind: Stopped, Edition: 1, Partition: 0, Next: map[string]int64{"in": 9}}},
-		"stopped of no partition":    {[]Event{created, rebuild, sw}, Event{Kind: Stopped, Edition: 1, Partition: 2}},
-		"ready before all stopped":   {[]Event{created, rebuild, sw, stop0}, ready0},
-		"serving before all ready":   {[]Event{created, rebuild, sw, stop0, stop1, ready0}, serving},
-		"cancel of the serving one":  {[]Event{created}, Event{Kind: Cancel, Edition: 1}},
-		"drop of the serving one":    {[]Event{created}, Event{Kind: Dropped, Edition: 1}},
-		"unknown kind":               {[]Event{created}, Event{Kind: "dance", Edition: 1}},
+		"second first edition":        {[]Event{created}, created},
+		"rebuild of nothing":          {nil, rebuild},
+		"rebuild beside another":      {[]Event{created, rebuild}, Event{Kind: Rebuild, Edition: 3, From: 1}},
+		"rebuild with a used number":  {[]Event{created, rebuild, cancel}, rebuild},
+		"switch twice":                {[]Event{created, rebuild, sw}, sw},
+		"stopped before switch":       {[]Event{created, rebuild}, stop0},
+		"stopped twice":               {[]Event{created, rebuild, sw, stop0}, Event{Kind: Stopped, Edition: 1, Partition: 0, Next: map[string]int64{"in": 9}}},
+		"stopped of no partition":     {[]Event{created, rebuild, sw}, Event{Kind: Stopped, Edition: 1, Partition: 2}},
+		"ready before all stopped":    {[]Event{created, rebuild, sw, stop0}, ready0},
+		"serving before all ready":    {[]Event{created, rebuild, sw, stop0, stop1, ready0}, serving},
+		"cancel of the serving one":   {[]Event{created}, Event{Kind: Cancel, Edition: 1}},
+		"drop of the serving one":     {[]Event{created}, Event{Kind: Dropped, Edition: 1}},
+		"drop of the one being built": {[]Event{created, rebuild}, Event{Kind: Dropped, Edition: 2}},
+		"drop beside a build": {[]Event{created, rebuild, sw, stop0, stop1, ready0, ready1, serving, {Kind: Rebuild, Edition: 3, From: 2, Partitions: 2}},
+			Event{Kind: Dropped, Edition: 1}},
+		"drop of a cancelled one": {[]Event{created, rebuild, cancel}, Event{Kind: Dropped, Edition: 2}},
+		"unknown kind":            {[]Event{created}, Event{Kind: "dance", Edition: 1}},
 	} {
 		s := fold(t, c.before...)
 		before := s.Clone()

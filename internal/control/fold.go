@@ -1,6 +1,9 @@
 package control
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // State is what the control topic says about all processors of an application. The zero State is empty.
 type State struct {
@@ -72,6 +75,16 @@ func (b *Build) Differ() (n int64) {
 	return n
 }
 
+// FirstDifference gives the first differing key, of the lowest partition that has one.
+func (b *Build) FirstDifference() (Difference, bool) {
+	for _, partition := range slices.Sorted(maps.Keys(b.Ready)) {
+		if r := b.Ready[partition]; len(r.Differ) > 0 {
+			return r.Differ[0], true
+		}
+	}
+	return Difference{}, false
+}
+
 // Processor returns the state of a processor, an empty one if nothing is known.
 func (s *State) Processor(name string) *Processor {
 	if p := s.Processors[name]; p != nil {
@@ -119,7 +132,8 @@ func (p *Processor) apply(e Event) bool {
 		return true
 	case Dropped:
 		ed := p.Editions[e.Edition]
-		if ed == nil || ed.Dropped || e.Edition == p.Serving || p.Build != nil && e.Edition == p.Build.To {
+		// Not while a build is under way: it would outdate what tasks are about to report.
+		if ed == nil || ed.Dropped || e.Edition == p.Serving || p.Build != nil {
 			return false
 		}
 		ed.Dropped = true

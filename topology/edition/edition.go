@@ -7,12 +7,12 @@
 //	eds, err := edition.Open(ctx, app, log, "order-totals")
 //	defer eds.Close()
 //	result, err := eds.Rebuild(ctx, edition.RebuildConfig{})
-//	fmt.Println(result) // "edition 2 serves: 4,043 entries, equal (exact)"
+//	fmt.Println(result) // "edition 2 serves: 10 records read, 4 entries compared, equal (exact)"
 //
 // Calls write control records; the workers that run the processor do the work, so one must be running. What is said here
 // about S-n stands in docs/semantics.md.
 //
-// Limits of this version: a rebuild stops the serving edition at the point of comparison while it is built, so answers stand
+// Retired editions stay, for comparison, until Drop deletes them. Limits of this version: a rebuild stops the serving edition at the point of comparison while it is built, so answers stand
 // still meanwhile; nothing that was emitted is emitted again.
 package edition
 
@@ -73,8 +73,8 @@ type Info struct {
 // State is what an edition is at a moment.
 type State string
 
-// Serving is the one whose effects count, Building is under way, Ready waits for Switch, Retired served once, Cancelled was
-// given up and its topics are gone, as they are of a Dropped one.
+// Serving is the one whose effects count, Building is under way, Ready waits for Switch. Retired served once and keeps its
+// topics and directories until it is dropped: Dropped. Cancelled was never switched to, for the Reason given, and keeps nothing.
 const (
 	Serving   State = "serving"
 	Building  State = "building"

@@ -15,12 +15,12 @@ import (
 
 // RebuildConfig says what becomes of the new edition.
 type RebuildConfig struct {
-	// Keep lets the new edition serve even when its tables differ from the old one's. false: it is dropped then.
+	// Keep lets the new edition serve even when its tables differ from the old one's. false: it is cancelled then.
 	Keep bool
-	// Hold lets it wait for Switch or Cancel after the comparison. false: it serves at once, or is dropped.
+	// Hold lets it wait for Switch or Cancel after the comparison. false: it serves at once, or is cancelled.
 	Hold bool
 	// Progress is called with what the workers have told so far, from the goroutine of Rebuild; nil: nobody asks. No figure of
-	// it ever falls, and before a Rebuild that did not drop what it built returns, it is called with all of Total.
+	// it ever falls, and before a Rebuild that did not cancel what it built returns, it is called with all of Total.
 	Progress func(Progress)
 }
 
@@ -44,7 +44,7 @@ type Difference struct {
 // Result is how a rebuild ended.
 type Result struct {
 	Edition     int
-	Serving     bool           // it serves now; false: it was dropped, or waits (Hold)
+	Serving     bool           // it serves now; false: it was cancelled, or waits (Hold)
 	Equal       bool           // no key differs
 	Class       topology.Proof // what that means for this processor (S-29)
 	Records     int64          // records it read
@@ -65,10 +65,16 @@ func (r Result) String() string {
 		b.WriteString("does not serve")
 	}
 	fmt.Fprintf(&b, ": %d records read, %d entries compared, ", r.Records, r.Entries)
-	if r.Equal {
+	switch {
+	case r.Equal:
 		b.WriteString("equal")
-	} else {
+	case r.Differing == 1:
+		b.WriteString("1 key differs")
+	default:
 		fmt.Fprintf(&b, "%d keys differ", r.Differing)
+	}
+	if len(r.Differences) > 0 {
+		fmt.Fprintf(&b, ", the first %v", control.Difference(r.Differences[0]))
 	}
 	fmt.Fprintf(&b, " (%s)", r.Class)
 	return b.String()
@@ -76,8 +82,8 @@ func (r Result) String() string {
 
 // Rebuild builds the next edition of the processor from the base of the serving one, in the recorded order of inputs and with
 // its public emits held back, up to where the serving edition stopped for it; the two are compared there (S-31). Equal
-// tables: the new edition serves. Different ones: it is dropped, unless Keep says otherwise. Result tells; a difference is
-// not an error.
+// tables: the new edition serves. Different ones: the build is cancelled, unless Keep says otherwise, and the old edition goes
+// on. Result tells; a difference is not an error.
 //
 // A worker that has the processor must be running. When ctx ends first, the build goes on: List shows it, Cancel ends it.
 // It is refused when the log no longer holds the first records (S-41), naming what is missing.
@@ -208,7 +214,7 @@ func (e *Editions) progress(ctx context.Context, p *control.Processor, to int, t
 }
 
 // finished is the progress of a build that is ready everywhere, whether it serves by now or waits. Nothing is known of one that
-// was dropped.
+// was cancelled.
 func finished(p *control.Processor, to int) (Progress, bool) {
 	ed := p.Editions[to]
 	stops := ed.Cut
