@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/millrun/millrun/commitlog"
 )
@@ -17,6 +18,7 @@ func (f *follower) fill(ctx context.Context) error {
 	case f.mu.filling != nil && f.mu.filling.edition == edition:
 		return nil
 	case current != nil && current.edition == edition && !f.stale:
+		f.giveUp(edition) // of one that served for a moment only
 		return nil
 	}
 	f.giveUp(edition)
@@ -47,6 +49,7 @@ func (f *follower) takeChangelog(b *commitlog.Batch) error {
 				return &storageError{err}
 			}
 			f.anew()
+			f.again = time.Time{} // at once: the store is empty, so this cannot repeat itself
 			return nil
 		}
 		if err != nil {

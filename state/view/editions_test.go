@@ -2,8 +2,10 @@ package view_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
+	"github.com/millrun/millrun/internal/vfs"
 	"github.com/millrun/millrun/state/view"
 )
 
@@ -49,11 +51,17 @@ func TestANewEditionTakesOverInOneStep(t *testing.T) {
 	w.wantList(v.All(w.ctx), "4=e2 5=e2 6=e2 7=e2 8=e2")
 }
 
-// S-47, last sentence: no scan during many switches mixes editions.
+// S-46: no scan during many switches mixes editions, in memory and on disk.
 func TestNoScanMixesEditions(t *testing.T) {
+	for what, config := range map[string]view.Config{"memory": {}, "disk": {Dir: dir, FS: vfs.NewMem()}} {
+		t.Run(what, func(t *testing.T) { scanOverSwitches(t, config) })
+	}
+}
+
+func scanOverSwitches(t *testing.T, config view.Config) {
 	w := newWorld(t)
 	w.begin()
-	const keys, editions = 30, 12
+	const keys, editions = 30, 51
 	fill := func(edition int) {
 		for k := range int64(keys) {
 			w.put(edition, k, fmt.Sprint("e", edition))
@@ -61,7 +69,8 @@ func TestNoScanMixesEditions(t *testing.T) {
 		w.commit()
 	}
 	fill(1)
-	v := w.open()
+	v := w.openConfig(w.log, config)
+	defer v.Close()
 	w.must(v.Ready(w.ctx))
 	done := make(chan struct{})
 	go func() { // ended by its loop, awaited by done
@@ -100,6 +109,12 @@ func TestNoScanMixesEditions(t *testing.T) {
 	}
 	if last != editions {
 		t.Errorf("at the end edition %d answers, want %d", last, editions)
+	}
+	w.must(v.Close())
+	if config.Dir != "" {
+		if got := dirs(t, config.FS); !slices.Equal(got, []string{changelogOf(editions, 0).Topic}) {
+			t.Errorf("at the end %q is on disk", got)
+		}
 	}
 }
 

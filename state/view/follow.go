@@ -39,7 +39,9 @@ type follower struct {
 	stale      bool  // the copy that answers does not follow its changelog any more and has to be filled anew
 	missing    bool  // a topic was missing: look for it, but not before again
 	again      time.Time
-	wanted     bool // the journal is
+	wanted     bool      // the journal is
+	asked      time.Time // when ask asked last
+	contact    bool      // in this step the log has answered
 	reading    struct{ control, journal bool }
 	tails      map[int32]*tail // of the journal, by partition
 
@@ -163,36 +165,17 @@ func (f *follower) step(ctx context.Context) error {
 	b, err := f.reader.Poll(ctx, wait)
 	switch {
 	case err != nil:
-		return f.fault(err)
+		err = f.fault(err)
 	case b != nil:
-		return f.take(ctx, b)
+		f.contact = true
+		err = f.take(ctx, b)
+	default:
+		err = f.barriers()
 	}
-	return f.barriers()
-}
-
-// heard notes whether the log answers. While it does not, the view waits and answers from what it has.
-func (f *follower) heard(ctx context.Context, err error) error {
-	if !errors.Is(err, commitlog.ErrUnavailable) {
-		if err == nil && f.mu.away != nil {
-			f.publish(func() { f.mu.away, f.mu.awaySince = nil, time.Time{} })
-		}
+	if err != nil {
 		return err
 	}
-	f.missing = true // what was looked for may not be there
-	now := f.config.Clock.Now()
-	f.publish(func() {
-		if f.mu.away == nil {
-			f.mu.awaySince = now
-		}
-		f.mu.away = err
-	})
-	pause := f.config.Clock.NewTimer(lookAgain)
-	defer pause.Stop()
-	select {
-	case <-pause.C():
-	case <-ctx.Done():
-	}
-	return nil
+	return f.ask(ctx)
 }
 
 // barriers takes those that are due although nothing comes any more.
@@ -212,6 +195,8 @@ func (f *follower) barriers() error {
 
 // look looks for the topics that were missing.
 func (f *follower) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	f.missing = false
 	f.again = f.config.Clock.Now().Add(lookAgain)
 	if !f.reading.control {
@@ -224,7 +209,11 @@ func (f *follower) look(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.fill(ctx)
+	if err := f.fill(ctx); err != nil {
+		return err
+	}
+	f.contact = true
+	return nil
 }
 
 // findControl begins to read the control topic, if it exists by now.
@@ -272,6 +261,8 @@ func (f *follower) takeControl(ctx context.Context, b *commitlog.Batch) error {
 		f.mu.known = f.mu.known || b.Next >= f.controlEnd
 		f.mu.serving = f.state.Processor(f.owner.Name).Serving
 	})
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	return f.fill(ctx)
 }
 

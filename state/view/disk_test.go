@@ -1,0 +1,469 @@
+package view_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/clock"
+	"github.com/millrun/millrun/internal/names"
+	"github.com/millrun/millrun/internal/vfs"
+	"github.com/millrun/millrun/state"
+	"github.com/millrun/millrun/state/view"
+)
+
+const dir = "data/views"
+
+func (w *world) openConfig(log commitlog.Log, c view.Config) *view.View[int64, string] {
+	w.t.Helper()
+	v, err := view.Open(w.ctx, shop, log, totals, c)
+	w.must(err)
+	return v
+}
+
+// fill puts n keys into an edition, in commits of 500.
+func (w *world) fill(edition, n int) {
+	w.t.Helper()
+	for k := range int64(n) {
+		w.put(edition, k, fmt.Sprintf("e%d-%0100d", edition, k))
+		if k%500 == 499 {
+			w.commit()
+		}
+	}
+	w.commit()
+}
+
+// wantFilled looks at all that fill has put.
+func (w *world) wantFilled(v *view.View[int64, string], edition, n int) {
+	w.t.Helper()
+	next := int64(0)
+	for e, err := range v.All(w.ctx) {
+		w.must(err)
+		if want := fmt.Sprintf("e%d-%0100d", edition, next); e.Key != next || e.Value != want {
+			w.t.Fatalf("entry %d is %d=%s, want %s", next, e.Key, e.Value, want)
+		}
+		next++
+	}
+	if next != int64(n) {
+		w.t.Fatalf("there are %d entries, want %d", next, n)
+	}
+}
+
+// dirs lists the copies in dir.
+func dirs(t *testing.T, files vfs.FS) []string {
+	t.Helper()
+	names, err := files.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".LOCK") })
+}
+
+// S-13: a view that was closed, killed or struck by a power cut reads what the log has gained since, not the whole table.
+func TestAViewOnDiskReadsOnlyTheTailAgain(t *testing.T) {
+	for what, stop := range map[string]func(*vfs.Mem, *view.View[int64, string]) *vfs.Mem{
+		"closed": func(m *vfs.Mem, v *view.View[int64, string]) *vfs.Mem { v.Close(); return m },
+		"killed": func(m *vfs.Mem, v *view.View[int64, string]) *vfs.Mem { m = m.Kill(); v.Close(); return m },
+		"power":  func(m *vfs.Mem, v *view.View[int64, string]) *vfs.Mem { m = m.Crash(); v.Close(); return m },
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			w.begin()
+			const n = 3_000
+			w.fill(1, n)
+			files := vfs.NewMem()
+			v := w.openConfig(w.log, view.Config{Dir: dir, FS: files})
+			w.must(v.Ready(w.ctx))
+			w.must(v.Close())
+			v = w.openConfig(w.log, view.Config{Dir: dir, FS: files})
+			for k := range int64(10) {
+				w.put(1, n+k, fmt.Sprintf("e1-%0100d", n+k))
+			}
+			w.commit()
+			w.must(v.Ready(w.ctx))
+			files = stop(files, v)
+			w.put(1, n+10, fmt.Sprintf("e1-%0100d", n+10))
+			w.commit()
+			log := &rigged{Log: w.log}
+			v = w.openConfig(log, view.Config{Dir: dir, FS: files})
+			w.must(v.Ready(w.ctx))
+			w.wantFilled(v, 1, n+11)
+			if got := log.read.Load(); got < 1 || got > 11 {
+				t.Errorf("opened again, it has read %d records, want the tail of at most 11", got)
+			}
+			w.must(v.Close())
+		})
+	}
+}
+
+// C-32: a filling that is cut short is not taken for complete, and the next view goes on from where it was.
+func TestAFillingThatIsCutShortGoesOn(t *testing.T) {
+	for _, kill := range []bool{false, true} {
+		for _, limit := range []int64{300, 1_500, 2_700} {
+			t.Run(fmt.Sprintf("kill %v after %d", kill, limit), func(t *testing.T) {
+				w := newWorld(t)
+				w.begin()
+				const n = 3_000
+				w.fill(1, n)
+				files := vfs.NewMem()
+				log := &rigged{Log: w.log, limit: limit}
+				v := w.openConfig(log, view.Config{Dir: dir, FS: files})
+				await(w, v, func(s view.Status) bool { return log.read.Load() >= limit && len(s.Filling) > 0 })
+				if s := v.Status(); s.Edition != 0 || s.Serving != 1 || s.Partitions != nil {
+					t.Errorf("half way the status is %+v", s)
+				}
+				if kill {
+					files = files.Kill()
+					v.Close()
+				} else {
+					w.must(v.Close())
+				}
+				again := &rigged{Log: w.log}
+				v = w.openConfig(again, view.Config{Dir: dir, FS: files})
+				w.wantGet(v, n-1, fmt.Sprintf("e1-%0100d", n-1))
+				w.wantFilled(v, 1, n)
+				if got := again.read.Load(); !kill && got > n-limit || kill && got > n {
+					t.Errorf("the first has read %d, the second %d of %d", log.read.Load(), got, n)
+				}
+				w.must(v.Close())
+			})
+		}
+	}
+}
+
+// await polls a status; it changes with what the view reads, for which there is no other signal to a test.
+func await(w *world, v *view.View[int64, string], there func(view.Status) bool) {
+	w.t.Helper()
+	for tick := time.NewTicker(time.Millisecond); !there(v.Status()); <-tick.C {
+		if w.ctx.Err() != nil {
+			w.t.Fatalf("waited in vain, the status is %+v", v.Status())
+		}
+	}
+}
+
+// S-12: what does not fit the log is moved aside, and the copy filled anew.
+func TestAStoreThatDoesNotMatchIsMovedAside(t *testing.T) {
+	day := 24 * time.Hour
+	for _, c := range []struct {
+		name, reason string
+		change       func(w *world, log *rigged, clk *clock.Virtual) *world
+	}{
+		{"another cluster", "cluster", func(w *world, _ *rigged, _ *clock.Virtual) *world {
+			other := newWorldOn(w.t, vfs.NewMem())
+			other.begin()
+			return other
+		}},
+		{"the topic was made anew", "topic ids", func(w *world, _ *rigged, _ *clock.Virtual) *world {
+			w.must(w.log.DeleteTopic(w.ctx, changelogOf(1, 0).Topic))
+			w.changelog(1)
+			return w
+		}},
+		{"the log is shorter", "which ends at", nil}, // the log is put back to before the filling, below
+		{"the log begins later", "which begins at", func(w *world, _ *rigged, _ *clock.Virtual) *world {
+			w.must(w.log.SetTopicConfig(w.ctx, changelogOf(1, 0).Topic, map[string]string{"cleanup.policy": "delete"}))
+			for k := range int64(20) {
+				w.put(1, k, "x")
+			}
+			w.commit()
+			for p := range int32(partitions) {
+				w.must(w.log.DeleteRecords(w.ctx, []commitlog.Position{{Partition: changelogOf(1, p), Offset: -1}}))
+			}
+			return w
+		}},
+		{"older than the topic remembers deletions", "forgets deletions", func(w *world, _ *rigged, clk *clock.Virtual) *world {
+			clk.Advance(day/2 + time.Minute)
+			for k := range int64(20) {
+				w.put(1, k, "late")
+			}
+			w.commit()
+			return w
+		}},
+		{"a lower leader epoch", "another history", func(w *world, log *rigged, _ *clock.Virtual) *world {
+			log.epoch = 1
+			return w
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.begin()
+			var before *vfs.Mem
+			if c.change == nil {
+				w.must(w.tx.Close()) // what is in the log now is what comes back
+				w.tx = nil
+				before = w.files.CrashClone()
+				var err error
+				w.tx, err = w.log.OpenTransactor(w.ctx, commitlog.TransactorConfig{ID: "worker"})
+				w.must(err)
+			}
+			for k := range int64(20) {
+				w.put(1, k, "old")
+			}
+			w.commit()
+			files, clk := vfs.NewMem(), clock.NewVirtual(time.Now())
+			var said bytes.Buffer
+			config := view.Config{Dir: dir, FS: files, Clock: clk, Logger: slog.New(slog.NewTextHandler(&said, nil))}
+			v := w.openConfig(&rigged{Log: w.log, epoch: 5}, config)
+			w.must(v.Ready(w.ctx))
+			w.must(v.Close())
+			if said.Len() > 0 {
+				t.Errorf("the first view has something to say: %s", &said)
+			}
+			log := &rigged{epoch: 5}
+			if c.change != nil {
+				w = c.change(w, log, clk)
+			} else {
+				w = newWorldOn(t, before)
+				var err error
+				w.tx, err = w.log.OpenTransactor(w.ctx, commitlog.TransactorConfig{ID: "worker"})
+				w.must(err)
+			}
+			w.put(1, 7, "new")
+			w.commit()
+			log.Log = w.log
+			v = w.openConfig(log, config)
+			w.must(v.Ready(w.ctx))
+			fresh := w.openConfig(w.log, view.Config{})
+			want, err := list(fresh.All(w.ctx))
+			w.must(err)
+			w.wantList(v.All(w.ctx), want)
+			if !strings.Contains(want, "7=new") {
+				t.Errorf("a view in memory shows %s", want)
+			}
+			w.must(fresh.Close())
+			w.must(v.Close())
+			aside := path.Join(dir, changelogOf(1, 0).Topic, fmt.Sprint(partitionOf(7)), "aside")
+			if _, err := files.Stat(aside); err != nil || !strings.Contains(said.String(), c.reason) {
+				t.Errorf("%s: %v; the log says %s, want %q", aside, err, &said, c.reason)
+			}
+		})
+	}
+}
+
+// One view of a table has the directory; another table's may share it.
+func TestADirectoryHasOneViewOfATable(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.fill(1, 10)
+	files := vfs.NewMem()
+	v := w.openConfig(w.log, view.Config{Dir: dir, FS: files})
+	w.must(v.Ready(w.ctx))
+	_, err := view.Open(w.ctx, shop, w.log, totals, view.Config{Dir: dir, FS: files})
+	if !errors.Is(err, vfs.ErrLocked) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "totals") || !strings.Contains(err.Error(), "another view") {
+		t.Errorf("a second view of the table: %v", err)
+	}
+	for _, err := range v.All(w.ctx) { // an iteration keeps the directory until it ends
+		if err != nil {
+			if !errors.Is(err, view.ErrClosed) {
+				t.Error(err)
+			}
+			break
+		}
+		w.must(v.Close())
+		if _, err := view.Open(w.ctx, shop, w.log, totals, view.Config{Dir: dir, FS: files}); !errors.Is(err, vfs.ErrLocked) {
+			t.Errorf("a view beside an iteration: %v", err)
+		}
+	}
+	v = w.openConfig(w.log, view.Config{Dir: dir, FS: files})
+	w.wantFilled(v, 1, 10)
+	w.must(v.Close())
+	w.must(v.Close())
+}
+
+// S-46: the copy of an edition is removed from disk when another has taken over and nobody iterates over it.
+func TestOldEditionsAreRemovedFromDisk(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.fill(1, 100)
+	files := vfs.NewMem()
+	v := w.openConfig(w.log, view.Config{Dir: dir, FS: files})
+	w.must(v.Ready(w.ctx))
+	e1, e2 := changelogOf(1, 0).Topic, changelogOf(2, 0).Topic
+	want := func(names ...string) {
+		t.Helper()
+		if got := dirs(t, files); !slices.Equal(got, names) {
+			t.Errorf("on disk are %q, want %q", got, names)
+		}
+	}
+	n := 0
+	for e, err := range v.All(w.ctx) {
+		w.must(err)
+		if n++; n == 1 {
+			w.build(1)
+			w.changelog(2)
+			w.fill(2, 100)
+			w.serve(2)
+			w.must(v.Ready(w.ctx))
+			w.wantFilled(v, 2, 100)
+			want(e1, e2)
+		}
+		if !strings.HasPrefix(e.Value, "e1-") {
+			t.Fatalf("an iteration over edition 1 shows %v", e)
+		}
+	}
+	// Whoever is the last to let go removes it: the iteration, or the view, which may not have come to it yet.
+	await(w, v, func(view.Status) bool { return len(dirs(t, files)) == 1 })
+	want(e2)
+	w.must(v.Close())
+
+	// What an earlier program left of another edition, and what is none of ours.
+	for _, name := range []string{e1, e2 + ".again1", "shop.sum.totals2.e1", "notes"} {
+		w.must(files.MkdirAll(path.Join(dir, name, "0"), 0o700))
+	}
+	log := &rigged{Log: w.log}
+	v = w.openConfig(log, view.Config{Dir: dir, FS: files})
+	w.wantFilled(v, 2, 100)
+	w.must(v.Close())
+	want("notes", e2, "shop.sum.totals2.e1")
+	if log.read.Load() > 0 {
+		t.Errorf("it has read %d records again", log.read.Load())
+	}
+}
+
+// A changelog that is deleted and made anew under an open view is filled beside the copy that answers; the next program finds it
+// under its proper name.
+func TestAChangelogMadeAnewIsFilledBesideTheOldCopy(t *testing.T) {
+	for _, config := range []view.Config{{}, {Dir: dir, FS: vfs.NewMem()}} {
+		w := newWorld(t)
+		w.begin()
+		w.fill(1, 50)
+		v := w.openConfig(w.log, config)
+		w.must(v.Ready(w.ctx))
+		w.must(w.log.DeleteTopic(w.ctx, changelogOf(1, 0).Topic))
+		w.wantFilled(v, 1, 50)
+		w.changelog(1)
+		w.put(1, 7, "new")
+		w.commit()
+		for got := ""; got != "7=new"; {
+			if w.ctx.Err() != nil {
+				t.Fatalf("the view shows %s", got)
+			}
+			var err error
+			got, err = list(v.All(w.ctx))
+			w.must(err)
+		}
+		w.must(v.Close())
+		if config.Dir == "" {
+			continue
+		}
+		if got := dirs(t, config.FS); len(got) != 1 {
+			t.Errorf("on disk are %q", got)
+		}
+		log := &rigged{Log: w.log}
+		v = w.openConfig(log, config)
+		w.wantList(v.All(w.ctx), "7=new")
+		w.must(v.Close())
+		if got := dirs(t, config.FS); !slices.Equal(got, []string{changelogOf(1, 0).Topic}) || log.read.Load() > 0 {
+			t.Errorf("opened again, on disk are %q, and %d records were read", got, log.read.Load())
+		}
+	}
+}
+
+// A full disk ends the following and nothing else: what was read can be asked for, what needs more says why at once.
+func TestAFullDiskLeavesWhatWasRead(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.fill(1, 100)
+	disk := vfs.NewFaulty(vfs.NewMem())
+	v := w.openConfig(w.log, view.Config{Dir: dir, FS: disk})
+	beside := w.open()
+	w.must(v.Ready(w.ctx))
+	disk.SetFull(true)
+	for k := range int64(9) {
+		w.put(1, k, "more")
+	}
+	for p := range int32(partitions) {
+		w.position(1, p, 10)
+	}
+	w.commit()
+	await(w, v, func(s view.Status) bool { return s.Err != nil })
+	full := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "totals") || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v, want a full disk, the table and the directory", what, err)
+		}
+	}
+	full("Status", v.Status().Err)
+	full("Ready", v.Ready(w.ctx))
+	_, _, err := v.Get(w.ctx, 5, view.AtLeast(at(partitionOf(5), 9)))
+	full("AtLeast", err)
+	w.wantGet(v, 50, fmt.Sprintf("e1-%0100d", 50))
+	if got, err := list(v.Range(w.ctx, 20, 22)); err != nil || strings.Count(got, "e1-") != 2 {
+		t.Errorf("Range gives %s, %v", got, err)
+	}
+	w.wantGet(beside, 5, "more", view.AtLeast(at(partitionOf(5), 9)))
+	w.must(v.Close())
+	_, err = view.Open(w.ctx, shop, w.log, totals, view.Config{Dir: dir, FS: disk})
+	full("Open", err)
+	disk.SetFull(false)
+	v = w.openConfig(w.log, view.Config{Dir: dir, FS: disk})
+	w.wantGet(v, 5, "more", view.AtLeast(at(partitionOf(5), 9)))
+	w.wantGet(v, 50, fmt.Sprintf("e1-%0100d", 50))
+	w.must(v.Close())
+	if opened, closed := disk.Count(vfs.KindCreate)+disk.Count(vfs.KindOpen)+disk.Count(vfs.KindOpenReadWrite), disk.Count(vfs.KindClose); opened < closed {
+		t.Errorf("%d files were opened and %d closed", opened, closed)
+	}
+}
+
+// Whatever operation of the disk fails, once: no answer is wrong, nothing hangs, nothing is left, and the next view is right.
+func TestAnyFaultOfTheDiskIsSurvived(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.fill(1, 60)
+	fault := errors.New("the disk has a fault")
+	for nth := int64(1); ; nth += 1 + nth/16 {
+		disk := vfs.NewFaulty(vfs.NewMem())
+		hit := false
+		disk.SetHook(func(op vfs.Op) error {
+			if op.Number == nth {
+				hit = true
+				return fault
+			}
+			return nil
+		})
+		v, err := view.Open(w.ctx, shop, w.log, totals, view.Config{Dir: dir, FS: disk})
+		if err == nil {
+			if err = v.Ready(w.ctx); err == nil {
+				w.wantFilled(v, 1, 60)
+			}
+			if cerr := v.Close(); err == nil {
+				err = cerr
+			}
+		}
+		if err != nil && !errors.Is(err, fault) && !strings.Contains(err.Error(), "fault") {
+			t.Fatalf("fault at operation %d: %v", nth, err)
+		}
+		disk.SetHook(nil)
+		v = w.openConfig(w.log, view.Config{Dir: dir, FS: disk})
+		w.must(v.Ready(w.ctx))
+		w.wantFilled(v, 1, 60)
+		w.must(v.Close())
+		if !hit {
+			break
+		}
+	}
+}
+
+// The directories below Dir are stores like those of a task.
+func TestACopyOnDiskPassesTheChecker(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.fill(1, 100)
+	files := vfs.NewMem()
+	v := w.openConfig(w.log, view.Config{Dir: dir, FS: files})
+	w.must(v.Ready(w.ctx))
+	w.must(v.Close())
+	for p := range partitions {
+		at := path.Join(dir, names.Changelog("shop", "sum", "totals", 1), fmt.Sprint(p))
+		if found, err := state.Check(files, at); err != nil || found != nil {
+			t.Errorf("%s: %v, %v", at, found, err)
+		}
+	}
+}
