@@ -111,7 +111,8 @@ func (t *task) skip(in *input, r *commitlog.Record, err error) {
 	t.passed(in, r)
 }
 
-// deadLetter puts a record that cannot be handled into the dead-letter topic, in the commit that passes it (S-61).
+// deadLetter puts a record that cannot be handled into the dead-letter topic, in the commit that passes it (S-61). The letter has
+// the record's time, but for a time that lies ahead of the clock: logs refuse such records, and a header says it.
 func (t *task) deadLetter(in *input, r *commitlog.Record, err error, attempts int) bool {
 	o := &t.ed.letters
 	headers := letterHeaders(t, in, r, err, attempts)
@@ -121,7 +122,7 @@ func (t *task) deadLetter(in *input, r *commitlog.Record, err error, attempts in
 		return false
 	}
 	p := commitlog.Partition{Topic: o.topic, Index: t.partition % o.partitions}
-	t.out.stage(p, key, value, r.Timestamp, headers)
+	t.out.stage(p, key, value, min(r.Timestamp, t.ed.unit.worker.config.Clock.Now().UnixMilli()), headers)
 	t.out.accept()
 	t.log.Warn("record dead-lettered", "record", position(in, r), "topic", o.topic, "error", err)
 	t.counts.letters++
@@ -158,6 +159,9 @@ func letterHeaders(t *task, in *input, r *commitlog.Record, err error, attempts 
 	add("millrun-edition", strconv.Itoa(t.ed.number))
 	add("millrun-attempts", strconv.Itoa(attempts))
 	add("millrun-error", cut(err.Error(), 4096))
+	if r.Timestamp > t.ed.unit.worker.config.Clock.Now().UnixMilli() {
+		add("millrun-timestamp", strconv.FormatInt(r.Timestamp, 10))
+	}
 	return h
 }
 
