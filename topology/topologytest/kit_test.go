@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,23 +14,52 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/millrun/millrun/codec"
+	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 	"github.com/millrun/millrun/topology/topologytest"
 )
 
 // actor takes the faults of a story that is meant to fail.
+// It says of each where the testing package would have it: at the first caller that is no helper.
 type actor struct {
 	testing.TB
+	helpers map[string]bool
 	errors  []string
 	cleanup []func()
 }
 
-func (a *actor) Helper()          {}
+func (a *actor) Helper() {
+	if a.helpers == nil {
+		a.helpers = map[string]bool{}
+	}
+	a.helpers[callers()[0].Function] = true
+}
+
 func (a *actor) Cleanup(f func()) { a.cleanup = append(a.cleanup, f) }
 func (a *actor) Failed() bool     { return len(a.errors) > 0 }
 func (a *actor) Errorf(format string, args ...any) {
-	a.errors = append(a.errors, fmt.Sprintf(format, args...))
+	for _, f := range callers() {
+		if !a.helpers[f.Function] {
+			a.errors = append(a.errors, fmt.Sprintf("%s:%d: %s", filepath.Base(f.File), f.Line, fmt.Sprintf(format, args...)))
+			return
+		}
+	}
+}
+
+// callers are those of the actor's method.
+func callers() (list []runtime.Frame) {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if !strings.Contains(f.Function, "topologytest_test.(*actor)") {
+			list = append(list, f)
+		}
+		if !more {
+			return list
+		}
+	}
 }
 func (a *actor) Fatalf(format string, args ...any) {
 	a.Errorf(format, args...)
@@ -97,6 +128,10 @@ func TestAStoryFailsWhenItShould(t *testing.T) {
 			h := topologytest.New(t, moody, topologytest.Config{})
 			topologytest.Stream(h, processor.NewInternalStream("inside", codec.String, codec.Int64))
 		}, "stream inside is internal"},
+		{"a probe of a stream that nobody reads or emits to", func(t testing.TB) {
+			h := topologytest.New(t, moody, topologytest.Config{})
+			topologytest.Stream(h, processor.NewStream("none", codec.String, codec.Int64))
+		}, "stream none: no processor of application clicks reads or emits to it"},
 		{"partitions below zero", func(t testing.TB) {
 			topologytest.New(t, moody, topologytest.Config{Partitions: -1})
 		}, "Config.Partitions is -1"},
@@ -109,6 +144,38 @@ func TestAStoryFailsWhenItShould(t *testing.T) {
 		if c.want == "" && got != "" || c.want != "" && !strings.Contains(got, c.want) {
 			t.Errorf("%s: the test says %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// Records and dead letters print as a line that a person can read.
+func TestRecordsAndDeadLettersPrintAsALine(t *testing.T) {
+	out := processor.NewStream("out", codec.String, codec.JSON[click]())
+	app := topology.MustNew("clicks", processor.New("echo", processor.On(clicks, func(ctx processor.Context, user string, c click) error {
+		out.EmitWith(ctx, user, c, processor.Meta{Headers: []commitlog.Header{{Key: "by", Value: []byte("me")}}})
+		return nil
+	}), processor.OnTombstone(clicks, func(ctx processor.Context, user string) error { out.EmitTombstone(ctx, user); return nil }),
+		processor.Emits(out), processor.OnError(processor.ErrorPolicy{Then: processor.DeadLetter})))
+	h := topologytest.New(t, app, topologytest.Config{Partitions: 1})
+	in := topologytest.Stream(h, clicks)
+	in.Send("ann", click{"/a"})
+	in.SendTombstone("ann")
+	in.SendBytes(0, []byte("bob"), []byte{0xff})
+	in.SendBytes(0, nil, []byte{})
+	got := []string{}
+	for _, r := range topologytest.Stream(h, out).Records() {
+		got = append(got, fmt.Sprint(r))
+	}
+	for _, l := range in.DeadLetters() {
+		got = append(got, fmt.Sprintf("%+v", l))
+	}
+	want := []string{
+		`out/0@0: key ann, value {URL:/a}, 2026-01-01T00:00:00Z, header by="me"`,
+		`out/0@2: key ann, no value, 2026-01-01T00:00:00Z`,
+		`echo gave up clicks/0@2 after 1 attempt: stream clicks: the value does not decode: codec json: invalid character 'ÿ' looking for beginning of value: key "bob", value "\xff"`,
+		`echo gave up clicks/0@3 after 1 attempt: stream clicks: the record has no key (nil key): declare the stream with codec.Unkeyed if its keys mean nothing: no key, value ""`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

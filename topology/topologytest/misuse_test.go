@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,12 +33,15 @@ func TestMisuseInAHandlerIsTheRecordsError(t *testing.T) {
 			"belongs to partition 2, this task has partition 1: send it there with a NewInternalStream"},
 		{"reading a key of another partition", func(ctx processor.Context) error { counts.Get(ctx, "bob"); return nil },
 			`key "bob" of table clicks-per-user belongs to partition 2`},
-		{"panic", func(processor.Context) error { panic("over the edge") }, "over the edge"},
-		{"nil map", func(processor.Context) error { var m map[string]int; m["a"] = 1; return nil }, "assignment to entry in nil map"},
+		{"panic", func(processor.Context) error { panic("over the edge") }, "panic at misuse_test.go:LINE: over the edge"},
+		{"nil map", func(processor.Context) error { var m map[string]int; m["a"] = 1; return nil }, "panic at misuse_test.go:LINE: assignment to entry in nil map"},
+		{"nil pointer", func(processor.Context) error { var c *click; c.URL = ""; return nil }, "panic at misuse_test.go:LINE: runtime error: invalid memory address"},
+		{"panic in the standard library", func(processor.Context) error { _ = strings.Repeat("x", -1); return nil }, "panic at misuse_test.go:LINE: strings: negative Repeat count"},
 		{"Goexit", func(processor.Context) error { runtime.Goexit(); return nil }, "Goexit"},
 		{"error", func(processor.Context) error { return errors.New("no such page") }, "no such page"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			c.want = strings.ReplaceAll(c.want, "LINE", strconv.Itoa(lineOf(c.do)))
 			out := processor.NewStream("out", codec.String, codec.Int64)
 			app := topology.MustNew("clicks", processor.New("careless",
 				processor.On(clicks, func(ctx processor.Context, user string, v click) error {
@@ -64,6 +68,20 @@ func TestMisuseInAHandlerIsTheRecordsError(t *testing.T) {
 				t.Errorf("the bad record emitted %+v", got)
 			}
 		})
+	}
+}
+
+// The place of a panic is told wherever a stop shows.
+func TestAPanicShowsItsPlaceInEveryReport(t *testing.T) {
+	app := topology.MustNew("clicks", processor.New("careless", processor.On(clicks, func(processor.Context, string, click) error {
+		var seen map[string]bool
+		seen["a"] = true
+		return nil
+	})))
+	h := topologytest.New(t, app, topologytest.Config{Partitions: 1})
+	topologytest.Stream(h, clicks).Send("alice", click{})
+	if err := h.Err(); err == nil || !strings.Contains(err.Error(), "task stopped at clicks/0@0: panic at misuse_test.go:") {
+		t.Errorf("Err is %v, want the place of the panic", err)
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 	"github.com/millrun/millrun/worker"
 )
 
-// settle lets all work finish. A task that has stopped at a record fails the test at its end, unless somebody asks Err; a
-// worker that has ended fails it here, unless somebody has asked.
+// settle lets all work finish. A task that has stopped at a record, or a worker that has ended, fails the test here, on the
+// line of the step, unless somebody has asked Err.
 func (h *Harness) settle() {
 	h.t.Helper()
 	err := h.untold(h.settled())
-	if err != nil && !errors.Is(err, worker.ErrStopped) {
-		h.t.Fatalf("topologytest: %v", err)
+	h.tell()
+	if err != nil {
+		h.t.Fatalf("topologytest: before this step: %v", err)
 	}
 }
 
@@ -28,16 +29,33 @@ func (h *Harness) settle() {
 func (h *Harness) Err() error {
 	h.t.Helper()
 	err := h.settled()
-	h.told = err
+	h.tell()
+	for _, e := range parts(err) {
+		h.told[e.Error()] = true
+	}
 	return err
 }
 
-// untold gives a fault that the story has not asked about.
+// untold gives the faults that the story has not asked about.
 func (h *Harness) untold(err error) error {
-	if err != nil && h.told != nil && err.Error() == h.told.Error() {
+	var list []error
+	for _, e := range parts(err) {
+		if !h.told[e.Error()] {
+			list = append(list, e)
+		}
+	}
+	return errors.Join(list...)
+}
+
+// parts gives what was joined: one fault per task that has stopped.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && errors.Is(err, worker.ErrStopped) {
+		return joined.Unwrap()
+	}
+	if err == nil {
 		return nil
 	}
-	return err
+	return []error{err}
 }
 
 // settled waits until the worker has nothing left to do. The error wraps worker.ErrStopped if tasks have stopped; the others

@@ -1,10 +1,14 @@
 package topologytest
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/internal/names"
 	"github.com/millrun/millrun/internal/schema"
 	"github.com/millrun/millrun/processor"
@@ -19,11 +23,15 @@ type StreamProbe[K, V any] struct {
 	epoch  int // of out
 }
 
-// Stream gives a probe of s. An internal stream has none: its records are part of what the processor does inside.
+// Stream gives a probe of s, which an application of the story reads or writes: that of New, or of a Deploy before. An internal
+// stream has none: its records are part of what the processor does inside.
 func Stream[K, V any](h *Harness, s *processor.Stream[K, V]) *StreamProbe[K, V] {
 	h.t.Helper()
 	if s.Decl().Internal {
 		h.t.Fatalf("topologytest: stream %s is internal: look at the tables and outputs that come of it", s.Name())
+	}
+	if !h.public[s.Name()] {
+		h.t.Fatalf("topologytest: stream %s: no processor of application %s reads or emits to it: add On or Emits, or Deploy first the program that does", s.Name(), h.app.Name())
 	}
 	return &StreamProbe[K, V]{h: h, stream: s}
 }
@@ -44,7 +52,8 @@ func (p *StreamProbe[K, V]) SendAt(key K, value V, at time.Time) commitlog.Posit
 	return p.SendWith(key, value, processor.Meta{Timestamp: at})
 }
 
-// SendWith is Send with a timestamp and headers. The clock stays where it is, even if the timestamp lies ahead.
+// SendWith is Send with a timestamp and headers. The clock stays where it is, even if the timestamp lies ahead: the log takes
+// it, and the worker's bound for what lies ahead (MaxAhead, one hour) decides.
 func (p *StreamProbe[K, V]) SendWith(key K, value V, m processor.Meta) commitlog.Position {
 	p.h.t.Helper()
 	p.h.settle()
@@ -111,6 +120,26 @@ type Record[K, V any] struct {
 	Position  commitlog.Position
 }
 
+// String is the record in one line: where it stands, its key and value, its time and headers.
+func (r Record[K, V]) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v: key %v, ", r.Position, r.Key)
+	if r.Tombstone {
+		b.WriteString("no value")
+	} else {
+		fmt.Fprintf(&b, "value %+v", r.Value)
+	}
+	fmt.Fprintf(&b, ", %s", r.Timestamp.Format(time.RFC3339Nano))
+	writeHeaders(&b, r.Headers)
+	return b.String()
+}
+
+func writeHeaders(b *strings.Builder, headers []commitlog.Header) {
+	for _, h := range headers {
+		fmt.Fprintf(b, ", header %s=%s", h.Key, decl.ShowKey(h.Value))
+	}
+}
+
 // Records lets all work finish and gives every committed record of the stream, by partition and then by offset. A record
 // that the stream's codecs do not decode ends the test.
 func (p *StreamProbe[K, V]) Records() []Record[K, V] {
@@ -143,6 +172,29 @@ type DeadLetter struct {
 	Attempts   int
 	Key, Value []byte // as they came
 	Headers    []commitlog.Header
+}
+
+// String is the dead letter in one line: who gave the record up, where it stands, why, and what it is. The headers that repeat
+// this are left out.
+func (d DeadLetter) String() string {
+	var b strings.Builder
+	attempts := "1 attempt"
+	if d.Attempts != 1 {
+		attempts = fmt.Sprint(d.Attempts, " attempts")
+	}
+	fmt.Fprintf(&b, "%s gave up %v after %s: %s: ", d.Processor, d.Position, attempts, d.Error)
+	show := func(what string, data []byte) {
+		if data == nil {
+			fmt.Fprintf(&b, "no %s", what)
+		} else {
+			fmt.Fprintf(&b, "%s %s", what, decl.ShowKey(data))
+		}
+	}
+	show("key", d.Key)
+	b.WriteString(", ")
+	show("value", d.Value)
+	writeHeaders(&b, slices.DeleteFunc(slices.Clone(d.Headers), func(h commitlog.Header) bool { return strings.HasPrefix(h.Key, "millrun-") }))
+	return b.String()
 }
 
 // DeadLetters lets all work finish and gives the records of this stream that processors have put into their dead-letter

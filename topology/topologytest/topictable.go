@@ -15,7 +15,7 @@ func TopicTable[K, V any](h *Harness, t *processor.Table[K, V]) *TopicTableProbe
 		h.t.Fatalf("topologytest: table %s is no NewTopicTable: send its processor what makes it put", t.Name())
 	}
 	key, value := t.Codecs()
-	return &TopicTableProbe[K, V]{Stream(h, processor.NewStream(t.Name(), key, value))}
+	return &TopicTableProbe[K, V]{&StreamProbe[K, V]{h: h, stream: processor.NewStream(t.Name(), key, value)}}
 }
 
 // Put lets all work finish, then sets the value of key. The next step of the story waits until every copy of the table has it.

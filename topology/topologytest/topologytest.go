@@ -14,7 +14,25 @@
 //
 // A test is a story: each step first lets all work finish that the steps before have caused, so nothing needs to wait or
 // sleep. The clock moves only by Advance, by SendAt, and to the end of a wait before a retry. Methods of the harness and its
-// probes end the test by t.Fatal when something fails that the story did not ask for, and are for the test's goroutine.
+// probes end the test by t.Fatal when something fails that the story did not ask for, and are for the test's goroutine. A task
+// that has stopped is such a fault: the next step fails on its line, or the end of the test if there is none. Err asks for it,
+// and then the story goes on. Crash alone does not look: it comes in the middle of work.
+//
+// The kit is strict. It fails the test, with the handler and its place, for
+//
+//   - a handler that does something else when it is run a second time for the same record: it asks the machine for the time or
+//     for chance, loops over a Go map, or keeps something in a variable. A rebuild would not give the same tables
+//   - a value that Get or a loop over a table gave, and that was changed in place and not Put: the change is lost. Only what
+//     lies behind a slice, map or pointer can be seen; a copy of a struct that was changed and forgotten cannot
+//   - a key or value that its codec does not encode to the same bytes twice
+//   - a handle that the processor does not declare, as everywhere: the record fails
+//
+// For the first of these each record that was handled well is handled once more when the story is over, after the last line of
+// the test and what it deferred: one record after the other, without effect, its reads, ctx.ID and ctx.Rand answered as the
+// first time. A handler that counts its calls for the test, or asks a stand-in for the outside, is called again when nobody
+// looks any more; if it fails then, nothing is said. The machine's clock has moved by then as far as the story took, some
+// milliseconds: a handler that asks it for the day alone is not found out. Nor is what goes beyond the first 64 MiB of a story.
+// Config.Lax is for a handler that cannot be a function of its record, or waits for what the story gives it once.
 //
 // Limits: one worker, one log. What a story cannot show is what needs real time or real disks.
 package topologytest
@@ -35,6 +53,8 @@ type Config struct {
 	Partitions int
 	// Start is when the story begins; zero: the first of January 2026, UTC.
 	Start time.Time
+	// Lax leaves out the checks of handlers and codecs that the package comment calls strict, and runs no handler twice.
+	Lax bool
 }
 
 func (c Config) withDefaults() Config {
@@ -55,10 +75,12 @@ type Harness struct {
 	app    *topology.Topology
 	fs     *vfs.Mem // under both the log and the tables
 	time   *clock.Virtual
-	alarms *clock.Virtual // of the log
-	life   *life          // the worker that runs, and its log
-	told   error          // what Err has told: part of the story
-	epoch  int            // rises with each new log connection: probes open theirs anew
+	alarms *clock.Virtual  // of the log
+	life   *life           // the worker that runs, and its log
+	told   map[string]bool // what Err has told: part of the story
+	public map[string]bool // streams that the applications of the story read or write
+	strict strict
+	epoch  int // rises with each new log connection: probes open theirs anew
 }
 
 // New runs app on an empty log. A task that stops fails the test, unless Err is asked for it. When the test ends, everything
@@ -69,7 +91,7 @@ func New(t testing.TB, app *topology.Topology, cfg Config) *Harness {
 	if cfg.Partitions < 1 {
 		t.Fatalf("topologytest: Config.Partitions is %d: want 1 or more", cfg.Partitions)
 	}
-	h := &Harness{t: t, cfg: cfg, ctx: context.Background(), app: app, fs: vfs.NewMem(),
+	h := &Harness{t: t, cfg: cfg, ctx: context.Background(), app: app, fs: vfs.NewMem(), told: map[string]bool{}, public: map[string]bool{},
 		time: clock.NewVirtual(cfg.Start), alarms: clock.NewVirtual(cfg.Start)}
 	h.start()
 	t.Cleanup(h.end)
