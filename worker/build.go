@@ -346,6 +346,7 @@ func (u *unit) startBuilding(ctx context.Context) error {
 		ed := newEdition(u, b.to, true)
 		ed.base = next.Base
 		ed.sameCode = next.Code == p.Editions[next.From].Code
+		ed.codeSince = p.CodeSince(next.From)
 		if err := ed.prepare(ctx, u.partitions); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/control"
 	"github.com/millrun/millrun/internal/decl"
 	"github.com/millrun/millrun/internal/names"
 	"github.com/millrun/millrun/state"
@@ -23,7 +24,8 @@ type edition struct {
 	// following: it is built beside the serving edition. What it emits to public streams is held back, and it takes its inputs
 	// in the order that the serving edition recorded (S-25, S-35).
 	following bool
-	sameCode  bool // as the edition it follows: decisions are repeated (S-26)
+	sameCode  bool                   // as the edition it follows: decisions are repeated (S-26)
+	codeSince map[int32]control.Stop // by partition: decisions below are of other code, and not repeated
 	base      map[string][]int64
 	log       *slog.Logger
 

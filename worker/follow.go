@@ -113,6 +113,9 @@ func (f *follower) entry(t *task, r *commitlog.Record) error {
 		if f.ed.sameCode {
 			for _, d := range e.Order.Decisions {
 				name := e.Order.Names[d.Input]
+				if d.Offset < f.ed.codeSince[t.partition].Next[name] {
+					continue // an older program's: this one ran the handler in a build
+				}
 				if f.decisions[name] == nil {
 					f.decisions[name] = map[int64]journal.Decision{}
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +141,22 @@ func TestARebuildRepeatsTheRecordedOrderAndEmitsNothing(t *testing.T) {
 	}
 }
 
-func TestARebuildOfAHandlerThatReadsTheOutsideIsDroppedAndNamesTheKeys(t *testing.T) {
+// editions lists the editions of a processor.
+func (b *bench) editions(app *topology.Topology, name string) []edition.Info {
+	b.t.Helper()
+	e, err := edition.Open(context.Background(), app, b.log, name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer e.Close()
+	list, err := e.List(context.Background())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return list
+}
+
+func TestARebuildOfAHandlerThatReadsTheOutsideIsCancelledAndNamesTheKeys(t *testing.T) {
 	b := newBench(t)
 	outside := int64(0)
 	app := topology.MustNew("app", processor.New("counter",
@@ -149,13 +165,27 @@ func TestARebuildOfAHandlerThatReadsTheOutsideIsDroppedAndNamesTheKeys(t *testin
 			counts.Put(ctx, user, outside)
 			return nil
 		}), processor.Owns(counts)))
-	w, _ := b.run(app, func(c *worker.Config) { c.Partitions = 1 })
+	var said lines
+	w, _ := b.run(app, func(c *worker.Config) {
+		c.Partitions, c.Logger = 1, slog.New(slog.NewJSONHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
 	b.createTopic("clicks", 1)
 	send(b, clicks, "a", 0, 0)
 	b.settle(w)
 	r := b.rebuild(app, "counter", edition.RebuildConfig{})
 	if r.Serving || r.Equal || r.Differing != 1 || len(r.Differences) != 1 || string(r.Differences[0].Key) != "a" || r.Differences[0].Table != "counts" {
 		t.Errorf("got %+v", r)
+	}
+	const first = `1 key differs, the first "a" of table counts`
+	if !strings.Contains(r.String(), first) {
+		t.Errorf("the result is told as %q, want %q in it", r, first)
+	}
+	const reason = `1 key differs from edition 1, the first "a" of table counts`
+	if list := b.editions(app, "counter"); len(list) != 2 || list[1].State != edition.Cancelled || list[1].Reason != reason {
+		t.Errorf("editions: %+v, want the second cancelled because %s", list, reason)
+	}
+	if warned := said.messages(t)["build ends without a switch"]; len(warned) != 1 || warned[0]["level"] != "WARN" || warned[0]["reason"] != reason {
+		t.Errorf("the worker warns of %v, want one with the reason %s", warned, reason)
 	}
 	send(b, clicks, "a", 0)
 	b.settle(w)

@@ -269,8 +269,10 @@ func (u *unit) write(ctx context.Context, e control.Event) (bool, error) {
 
 // cancel ends a build; what is left of it goes when the event is read.
 func (u *unit) cancel(ctx context.Context, edition int, reason string) error {
-	u.log.Warn("build ends without a switch", "edition", edition, "reason", reason)
-	_, err := u.write(ctx, control.Event{Kind: control.Cancel, Edition: edition, Reason: reason})
+	ok, err := u.write(ctx, control.Event{Kind: control.Cancel, Edition: edition, Reason: reason})
+	if ok { // else it has ended already, and was told of
+		u.log.Warn("build ends without a switch", "edition", edition, "reason", reason)
+	}
 	return err
 }
 

@@ -197,6 +197,16 @@ func (b *Build) apply(p *Processor, e Event) bool {
 	return false
 }
 
+// CodeSince tells where the program that built an edition began to serve: what was decided about records below was decided by
+// programs of other versions. nil: it was the first.
+func (p *Processor) CodeSince(edition int) map[int32]Stop {
+	ed := p.Editions[edition]
+	for ed.From != 0 && p.Editions[ed.From].Code == ed.Code {
+		ed = p.Editions[ed.From]
+	}
+	return ed.Cut
+}
+
 // Latest is the highest edition number ever given.
 func (p *Processor) Latest() int {
 	n := 0
