@@ -12,8 +12,8 @@
 // Calls write control records; the workers that run the processor do the work, so one must be running. What is said here
 // about S-n stands in docs/semantics.md.
 //
-// Retired editions stay, for comparison, until Drop deletes them. Limits of this version: a rebuild stops the serving edition at the point of comparison while it is built, so answers stand
-// still meanwhile; nothing that was emitted is emitted again.
+// Retired editions keep what they have until Drop deletes it. Limits of this version: a rebuild stops the serving edition at
+// the point of comparison while it is built, so answers stand still meanwhile; nothing that was emitted is emitted again.
 package edition
 
 import (
