@@ -61,19 +61,20 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }() // ends at stop, and is waited for
-	err = bank(ctx, data, out)
+	err = bank(ctx, data, filepath.Join(dir, "views"), out)
 	stop()
 	return errors.Join(err, <-ended, data.Close())
 }
 
-// bank makes deposits and asks for the balance after each, then for all accounts from b on.
-func bank(ctx context.Context, data commitlog.Log, out io.Writer) error {
+// bank makes deposits and asks for the balance after each, then for all accounts from b on. The view keeps its copy in dir, so
+// that the next program need not read the whole table again.
+func bank(ctx context.Context, data commitlog.Log, dir string, out io.Writer) error {
 	in, err := producer.Open(ctx, data, deposits, producer.Config{Partitions: 2})
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	table, err := view.Open(ctx, app, data, balances, view.Config{})
+	table, err := view.Open(ctx, app, data, balances, view.Config{Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -151,3 +151,87 @@ func ExampleOpen() {
 	// true
 	// <nil>
 }
+
+// A view on disk goes on, after the program was started again, from where it was.
+func ExampleConfig() {
+	banking(func(ctx context.Context, data commitlog.Log, in *producer.Producer[string, int64]) error {
+		dir, err := os.MkdirTemp("", "views")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		at, err := in.Send(ctx, "ann", 500)
+		if err != nil {
+			return err
+		}
+		for range 2 {
+			table, err := view.Open(ctx, exampleBank, data, exampleBalances, view.Config{Dir: dir})
+			if err != nil {
+				return err
+			}
+			balance, ok, err := table.Get(ctx, "ann", view.AtLeast(at))
+			fmt.Println(balance, ok, err)
+			if err := table.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	// Output:
+	// 500 true <nil>
+	// 500 true <nil>
+}
+
+// Of several programs each may follow some of the partitions. One that is asked for another's key says where it is.
+func ExampleNotHeldError() {
+	banking(func(ctx context.Context, data commitlog.Log, in *producer.Producer[string, int64]) error {
+		table, err := view.Open(ctx, exampleBank, data, exampleBalances, view.Config{Partitions: []int32{0}})
+		if err != nil {
+			return err
+		}
+		defer table.Close()
+		if err := table.Ready(ctx); err != nil {
+			return err
+		}
+		for _, account := range []string{"ann", "dan"} {
+			_, _, err := table.Get(ctx, account)
+			var elsewhere *view.NotHeldError
+			if errors.As(err, &elsewhere) {
+				fmt.Println(account, "is in partition", elsewhere.Partition)
+				continue
+			}
+			fmt.Println(account, "is here", err)
+		}
+		return nil
+	})
+	// Output:
+	// ann is here <nil>
+	// dan is in partition 1
+}
+
+// What a health page may show of a view.
+func ExampleView_Status() {
+	banking(func(ctx context.Context, data commitlog.Log, in *producer.Producer[string, int64]) error {
+		table, err := view.Open(ctx, exampleBank, data, exampleBalances, view.Config{})
+		if err != nil {
+			return err
+		}
+		at, err := in.Send(ctx, "ann", 500)
+		if err != nil {
+			return err
+		}
+		if _, _, err := table.Get(ctx, "ann", view.AtLeast(at)); err != nil {
+			return err
+		}
+		s := table.Status()
+		fmt.Println("edition", s.Edition, "of", s.Serving, "partitions", len(s.Partitions), "away", s.Away, "fault", s.Err)
+		if err := table.Close(); err != nil {
+			return err
+		}
+		fmt.Println(table.Status().Err)
+		return nil
+	})
+	// Output:
+	// edition 1 of 1 partitions 2 away <nil> fault <nil>
+	// view: closed
+}

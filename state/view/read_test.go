@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/internal/vfs"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/state/view"
 	"github.com/millrun/millrun/topology"
@@ -131,6 +132,12 @@ func TestReadyCountsInPositionsNotRecords(t *testing.T) {
 
 // S-45: what a commit did to a partition shows at once, although it came in many batches.
 func TestACommitShowsAtOnce(t *testing.T) {
+	for what, config := range map[string]view.Config{"memory": {}, "disk": {Dir: dir, FS: vfs.NewMem()}} {
+		t.Run(what, func(t *testing.T) { commitsShowAtOnce(t, config) })
+	}
+}
+
+func commitsShowAtOnce(t *testing.T, config view.Config) {
 	w := newWorld(t)
 	w.begin()
 	keys := []int64{}
@@ -139,7 +146,8 @@ func TestACommitShowsAtOnce(t *testing.T) {
 			keys = append(keys, k)
 		}
 	}
-	v := w.open()
+	v := w.openConfig(w.log, config)
+	defer v.Close()
 	done := make(chan struct{})
 	go func() { // ended by its loop, awaited by done
 		defer close(done)
