@@ -132,6 +132,10 @@ func TestAStoryFailsWhenItShould(t *testing.T) {
 			h := topologytest.New(t, moody, topologytest.Config{})
 			topologytest.Stream(h, processor.NewStream("none", codec.String, codec.Int64))
 		}, "stream none: no processor of application clicks reads or emits to it"},
+		{"a probe of a topic table that nobody reads", func(t testing.TB) {
+			h := topologytest.New(t, moody, topologytest.Config{})
+			topologytest.TopicTable(h, processor.NewTopicTable("none", codec.String, codec.Int64))
+		}, "table none: no processor of application clicks reads it"},
 		{"partitions below zero", func(t testing.TB) {
 			topologytest.New(t, moody, topologytest.Config{Partitions: -1})
 		}, "Config.Partitions is -1"},

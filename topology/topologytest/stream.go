@@ -23,8 +23,9 @@ type StreamProbe[K, V any] struct {
 	epoch  int // of out
 }
 
-// Stream gives a probe of s, which an application of the story reads or writes: that of New, or of a Deploy before. An internal
-// stream has none: its records are part of what the processor does inside.
+// Stream gives a probe of s, which an application of the story reads or writes: that of New, or of a Deploy before. The stream
+// may also be the topic of a NewTopicTable. An internal stream has no probe: its records are part of what the processor does
+// inside.
 func Stream[K, V any](h *Harness, s *processor.Stream[K, V]) *StreamProbe[K, V] {
 	h.t.Helper()
 	if s.Decl().Internal {

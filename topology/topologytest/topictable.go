@@ -8,11 +8,14 @@ import (
 // TopicTableProbe writes to a topic that the application reads as a table, as its owner elsewhere would.
 type TopicTableProbe[K, V any] struct{ stream *StreamProbe[K, V] }
 
-// TopicTable gives a probe of t, which was made by NewTopicTable. A table of a processor is written by its processor alone.
+// TopicTable gives a probe of t, which was made by NewTopicTable and is read by an application of the story. A table of a processor is written by its processor alone.
 func TopicTable[K, V any](h *Harness, t *processor.Table[K, V]) *TopicTableProbe[K, V] {
 	h.t.Helper()
 	if !t.Decl().Topic {
 		h.t.Fatalf("topologytest: table %s is no NewTopicTable: send its processor what makes it put", t.Name())
+	}
+	if !h.public[t.Name()] {
+		h.t.Fatalf("topologytest: table %s: no processor of application %s reads it: add Reads or ReadsGlobal, or Deploy first the program that does", t.Name(), h.app.Name())
 	}
 	key, value := t.Codecs()
 	return &TopicTableProbe[K, V]{&StreamProbe[K, V]{h: h, stream: processor.NewStream(t.Name(), key, value)}}

@@ -78,7 +78,7 @@ type Harness struct {
 	alarms *clock.Virtual  // of the log
 	life   *life           // the worker that runs, and its log
 	told   map[string]bool // what Err has told: part of the story
-	public map[string]bool // streams that the applications of the story read or write
+	public map[string]bool // topics by the names that the applications of the story have for them: streams, and tables of others
 	strict strict
 	epoch  int // rises with each new log connection: probes open theirs anew
 }
