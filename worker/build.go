@@ -29,8 +29,8 @@ type build struct {
 	tasks   map[int32]*task
 	// comparing and asked hold what a task was told to say, that it is ready and that it stopped, with the number of times it had
 	// started over by then: a commit that fails takes what it was to say with it, and then it is told again.
-	comparing map[int32]int64
-	asked     map[int32]int64
+	comparing map[*task]int64
+	asked     map[*task]int64
 	warned    bool        // of records left in internal streams
 	overdue   clock.Timer // of SwitchTimeout; nil for a frozen build
 	hung      error       // a handler did not return: the build ends with this
@@ -58,7 +58,7 @@ func (u *unit) controlMoved(ctx context.Context) error {
 		if err := u.endBuild(ctx); err != nil {
 			return err
 		}
-		u.build = &build{u: u, to: p.Build.To, tasks: map[int32]*task{}, comparing: map[int32]int64{}, asked: map[int32]int64{}}
+		u.build = &build{u: u, to: p.Build.To, tasks: map[int32]*task{}, comparing: map[*task]int64{}, asked: map[*task]int64{}}
 		if !p.Build.Frozen {
 			b := u.build
 			b.overdue = u.worker.config.Clock.AfterFunc(u.worker.config.SwitchTimeout, func() { u.tell(switchOverdue{b}) })
@@ -67,6 +67,10 @@ func (u *unit) controlMoved(ctx context.Context) error {
 		u.warnOpen()
 	}
 	u.settle(false)
+	if code := p.Editions[p.Build.To].Code; code != u.decl.Version {
+		return fmt.Errorf("processor %s: a program with version %s builds edition %d to take over; this program has version %s and ends, so that nobody handles records behind its back",
+			u.decl.Name, code, p.Build.To, u.decl.Version)
+	}
 	u.build.state, u.build.version, u.build.frozen = p.Build, p.Version, p.Build.Frozen
 	return u.buildMoved(ctx)
 }
@@ -128,8 +132,25 @@ func (u *unit) startFrozen(ctx context.Context, serving *control.Edition) error 
 	return err
 }
 
-// buildMoved takes the next steps that are possible now.
+// buildMoved takes the next steps that are possible now. A step of a build that somebody has ended meanwhile may fail, for its
+// topics are gone; then the end is what counts.
 func (u *unit) buildMoved(ctx context.Context) error {
+	b := u.build
+	err := u.buildStep(ctx)
+	if err == nil || ctx.Err() != nil || b == nil {
+		return err
+	}
+	st, rerr := u.control.refresh(ctx)
+	if rerr != nil {
+		return err
+	}
+	if now := st.Processor(u.decl.Name); now.Build == nil || now.Build.To != b.to {
+		return u.controlMoved(ctx)
+	}
+	return err
+}
+
+func (u *unit) buildStep(ctx context.Context) error {
 	b := u.build
 	if b == nil || b.state == nil || !u.assignedOnce {
 		return nil // without a place in the group nothing could be committed safely
@@ -476,7 +497,7 @@ func (u *unit) compared(_ context.Context, m compared) error {
 		t := b.tasks[e.Partition]
 		switch {
 		case errors.Is(m.err, state.ErrClosed) || t == nil:
-			delete(b.comparing, e.Partition) // a task went away under the comparison: again when it is back
+			delete(b.comparing, t) // a task went away under the comparison: again when it is back
 		case m.err != nil:
 			return fmt.Errorf("processor %s, partition %d: compare editions: %w", u.decl.Name, e.Partition, m.err)
 		default:
@@ -523,8 +544,7 @@ func (b *build) revoke(owned map[int32]bool) (tasks []*task) {
 		if !owned[p] {
 			tasks = append(tasks, t)
 			delete(b.tasks, p)
-			delete(b.comparing, p)
-			delete(b.asked, p)
+			delete(b.comparing, t)
 		}
 	}
 	return tasks

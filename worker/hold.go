@@ -47,15 +47,23 @@ func (t *task) holdEvent() (control.Event, bool) {
 
 // readHold learns from the control topic whether this task's edition was asked to stop: a task that is taken over in the
 // middle of a switch must not pass the point where it said it stopped.
-func (t *task) readHold(st *control.State) {
+// It tells whether the task has said before that it stopped, which holds once its tables are restored.
+func (t *task) readHold(st *control.State) (stopped bool) {
 	if t.follow != nil {
-		return
+		return false
 	}
 	p := st.Processor(t.ed.decl.Name)
 	// An edition that does not serve any more stands too: its unit is about to end it, and until then nothing may pass F.
 	t.holding = p.Serving != t.ed.number || p.Build != nil && p.Build.Switch && p.Build.From == t.ed.number
 	t.holdVersion = p.Version
 	t.heldSaid = false
+	if b := p.Build; b != nil && t.holding {
+		_, held := b.Held[t.partition]
+		_, stopped := b.Stopped[t.partition]
+		t.heldSaid = held || stopped // it was said in an earlier life
+		return stopped
+	}
+	return false
 }
 
 // standsAt tells whether the task has committed everything below the given positions of its inputs, and its tables hold it.
@@ -90,13 +98,13 @@ func (t *task) parkedReason() string {
 }
 
 // sayOnce tells whether the task has to be told to say something: it was not told since it last started over.
-func (t *task) sayOnce(told map[int32]int64) bool {
+func (t *task) sayOnce(told map[*task]int64) bool {
 	t.shared.Lock()
 	now := t.shared.reloads + 1
 	t.shared.Unlock()
-	if told[t.partition] == now {
+	if told[t] == now {
 		return false
 	}
-	told[t.partition] = now
+	told[t] = now
 	return true
 }

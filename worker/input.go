@@ -90,7 +90,12 @@ func (t *task) inputOf(p commitlog.Partition) *input {
 }
 
 // passEmpty moves an input over offsets that hold no records: markers, aborted data, holes (S-17).
+//
+// A task that holds moves none of its public inputs, not over markers either: where it said it stopped is where it stands.
 func (t *task) passEmpty(in *input, next int64) {
+	if t.holding && !in.stream.Internal {
+		return
+	}
 	if in.limit >= 0 {
 		next = min(next, in.limit)
 	}

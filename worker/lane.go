@@ -33,16 +33,19 @@ type lane struct {
 	requests chan func()
 	done     chan struct{}
 
-	tasks    map[*task]bool // true: asked, has not answered
-	given    []*frozen      // answers that wait for the commit
-	timer    clock.Timer
-	armed    bool
-	aborts   int  // commits in a row that failed and named nobody
-	renewing bool // the producer has no valid epoch: what is asked for meanwhile must not commit
-	closed   bool // the commit gate: no commits while the group changes generation
-	pending  bool // a commit was due while the gate was closed
-	records  []commitlog.Record
-	scratch  []byte
+	tasks map[*task]bool // true: asked, has not answered
+	given []*frozen      // answers that wait for the commit
+	timer clock.Timer
+	armed bool
+	// A log that cannot write, a full disk, is tried again after a pause that doubles.
+	pause       time.Duration
+	pausedUntil time.Time
+	aborts      int  // commits in a row that failed and named nobody
+	renewing    bool // the producer has no valid epoch: what is asked for meanwhile must not commit
+	closed      bool // the commit gate: no commits while the group changes generation
+	pending     bool // a commit was due while the gate was closed
+	records     []commitlog.Record
+	scratch     []byte
 
 	ctx     context.Context                    // of run
 	writing atomic.Pointer[context.CancelFunc] // ends the write under way
@@ -179,6 +182,11 @@ func (l *lane) take(f *frozen) {
 
 // commit runs one commit round.
 func (l *lane) commit(ctx context.Context) {
+	if wait := l.pausedUntil.Sub(l.ed.unit.worker.config.Clock.Now()); wait > 0 && !l.closed {
+		l.armed = true
+		l.timer.Reset(wait)
+		return
+	}
 	if l.closed || l.renewing {
 		l.pending = true
 		return
@@ -198,7 +206,7 @@ func (l *lane) commit(ctx context.Context) {
 	}
 	ends, err := l.write(ctx, fs)
 	if err == nil {
-		l.aborts = 0
+		l.aborts, l.pause = 0, 0
 		l.apply(fs, ends)
 		took := l.ed.unit.worker.config.Clock.Now().Sub(started)
 		l.ed.unit.commits.succeeded(took)
@@ -403,13 +411,17 @@ func (l *lane) failed(fs []*frozen, err error) {
 		}
 		return
 	}
-	if !errors.Is(err, commitlog.ErrNotMember) && !errors.Is(err, commitlog.ErrUnavailable) {
+	if !errors.Is(err, commitlog.ErrNotMember) && !errors.Is(err, commitlog.ErrUnavailable) && !errors.Is(err, commitlog.ErrStorage) {
 		l.aborts = max(l.aborts, min(l.aborts+1, abortsInARow))
 	}
 	if errors.Is(err, commitlog.ErrNotMember) {
 		l.closed = true // until the group has assigned anew
 		l.pending = true
 		l.ed.unit.tell(membershipLost{})
+	}
+	if errors.Is(err, commitlog.ErrStorage) {
+		l.pause = min(max(2*l.pause, storagePause), 30*storagePause)
+		l.pausedUntil = l.ed.unit.worker.config.Clock.Now().Add(l.pause)
 	}
 	culprits := l.culprits(fs, err)
 	for _, f := range fs {
@@ -425,10 +437,13 @@ func (l *lane) failed(fs []*frozen, err error) {
 	}
 }
 
+// storagePause is the first wait after a commit that the log could not store.
+const storagePause = time.Second
+
 // culprits finds the tasks whose part the log refused: those that wrote to the partition that the error names.
 func (l *lane) culprits(fs []*frozen, err error) map[*task]bool {
 	var pe *commitlog.PartitionError
-	if !errors.As(err, &pe) || errors.Is(err, commitlog.ErrUnavailable) || errors.Is(err, commitlog.ErrUnknownOutcome) {
+	if !errors.As(err, &pe) || errors.Is(err, commitlog.ErrUnavailable) || errors.Is(err, commitlog.ErrStorage) || errors.Is(err, commitlog.ErrUnknownOutcome) {
 		return nil
 	}
 	found := map[*task]bool{}

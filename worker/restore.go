@@ -102,7 +102,7 @@ func (t *task) takeOver() error {
 	if err != nil {
 		return err
 	}
-	t.readHold(st)
+	stopped := t.readHold(st)
 	pos, err := t.restore()
 	if err != nil {
 		return err
@@ -131,6 +131,9 @@ func (t *task) takeOver() error {
 	}
 	t.now = t.ed.unit.worker.config.Clock.Now()
 	t.opened = true
+	t.shared.Lock()
+	t.shared.stopped = stopped
+	t.shared.Unlock()
 	t.unparkNew = true // whatever the journal says of an earlier life: the next commit takes it back, unless it parks again
 	if t.parkAfter != nil {
 		t.park(nil, nil, t.parkAfter)

@@ -16,6 +16,7 @@ import (
 // (errSwitched), or something fails.
 func (u *unit) serve(ctx context.Context, ed *edition) error {
 	u.serving, u.build, u.assignedOnce = ed, nil, false
+	u.served = true
 	u.owned = map[int32]bool{} // what another edition's group gave means nothing in this one's
 	u.placed.Store(&placement{ed, u.owned})
 	defer u.settle(false)

@@ -35,6 +35,7 @@ type unit struct {
 
 	removed      map[int]bool // dropped editions whose directories this worker has looked for
 	assignedOnce bool         // in this serve
+	served       bool         // an edition has been served since the start
 	build        *build       // nil: none under way
 
 	// steady: the group has assigned partitions and no build is under way. Settled reads it.
@@ -149,6 +150,10 @@ func (u *unit) choose(ctx context.Context) (*edition, error) {
 		if same && serving.Fingerprint != string(u.fingerprint) {
 			return nil, &FingerprintError{Processor: u.decl.Name, Version: u.decl.Version,
 				Differences: topology.Fingerprint(serving.Fingerprint).Difference(u.fingerprint)}
+		}
+		if !same && u.served {
+			return nil, fmt.Errorf("processor %s: edition %d serves now, built by a program with version %s; this one has version %s and was replaced",
+				u.decl.Name, serving.Number, serving.Code, u.decl.Version)
 		}
 		if !same && p.Build == nil {
 			if err := u.startFrozen(ctx, serving); err != nil {

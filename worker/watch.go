@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/state"
 )
 
 // hang is a record that is known to fail, and how.
@@ -126,15 +127,35 @@ func (t *task) giveUpTask() {
 	store := t.shared.store
 	t.shared.Unlock()
 	if store != nil {
-		if err := store.Close(false); err != nil {
-			t.log.Warn("close tables of a task that hangs", "error", err)
-		}
+		t.closeBehind(store)
 	}
 	if err := t.closeForeign(false); err != nil {
 		t.log.Warn("close tables of a task that hangs", "error", err)
 	}
 	t.setPhase(Stopped)
 }
+
+// closeBehind closes the tables of a task that was given up. A handler that hangs inside a scan keeps them open; they are then
+// closed when it returns, and until then a successor finds them in use and says so.
+func (t *task) closeBehind(store *state.Store) {
+	closed := make(chan struct{})
+	go func() { // ends with the handler, which nobody can end
+		defer close(closed)
+		if err := store.Close(false); err != nil && !errors.Is(err, state.ErrClosed) {
+			t.log.Warn("close tables of a task that hangs", "error", err)
+		}
+	}()
+	timer := t.ed.unit.worker.config.Clock.NewTimer(closePatience)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C():
+		t.log.Error("a handler that hangs keeps its tables open")
+	}
+}
+
+// closePatience is how long closing the tables of a task that was given up may take.
+const closePatience = time.Second
 
 var errGivenUp = errors.New("given up")
 
