@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -226,6 +227,9 @@ func (e *edition) baseOf(ctx context.Context, partition int32) (map[string]int64
 		}
 		p := commitlog.Partition{Topic: in.part.Topic, Index: partition}
 		pos, err := e.unit.worker.logc.Offsets(ctx, []commitlog.Partition{p}, commitlog.Start, commitlog.ReadUncommitted)
+		if errors.Is(err, commitlog.ErrUnknownTopic) && in.stream.Internal {
+			continue // an edition of another program, which did not have it
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: start of %v: %w", e.group, p, err)
 		}

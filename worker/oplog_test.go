@@ -29,7 +29,7 @@ func (l *lines) messages(t *testing.T) map[string][]map[string]any {
 	l.Lock()
 	defer l.Unlock()
 	found := map[string][]map[string]any{}
-	for _, line := range bytes.Split(bytes.TrimSpace(l.Bytes()), []byte("\n")) {
+	for line := range bytes.Lines(l.Bytes()) {
 		var entry map[string]any
 		if err := json.Unmarshal(line, &entry); err != nil {
 			t.Fatalf("%v: %s", err, line)

@@ -184,6 +184,7 @@ func TestARebuildOfAHandlerThatReadsTheOutsideIsCancelledAndNamesTheKeys(t *test
 	if list := b.editions(app, "counter"); len(list) != 2 || list[1].State != edition.Cancelled || list[1].Reason != reason {
 		t.Errorf("editions: %+v, want the second cancelled because %s", list, reason)
 	}
+	eventually(t, "the worker's word about it", func() bool { return len(said.messages(t)["build ends without a switch"]) > 0 })
 	if warned := said.messages(t)["build ends without a switch"]; len(warned) != 1 || warned[0]["level"] != "WARN" || warned[0]["reason"] != reason {
 		t.Errorf("the worker warns of %v, want one with the reason %s", warned, reason)
 	}
@@ -332,5 +333,37 @@ func TestARebuildGivesUpWhenTheServingEditionCannotStop(t *testing.T) {
 	}
 	if err := stop(); err == nil || !strings.Contains(err.Error(), "no such word") {
 		t.Errorf("Run: %v", err)
+	}
+}
+
+// A program of another shape makes nothing for the edition that it replaces: what it declares is not what that one had.
+func TestAChangedShapeMakesNothingForTheOldEdition(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("clicks", 1)
+	w, stop := b.run(topology.MustNew("app", countProcessor()), one)
+	send(b, clicks, "a", 1, 1)
+	b.settle(w)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	extra := processor.NewTable("extra", codec.String, codec.Int64)
+	moved := processor.NewInternalStream("moved", codec.String, codec.Int64)
+	app := topology.MustNew("app", processor.New("counter",
+		processor.On(clicks, func(ctx processor.Context, key string, n int64) error { moved.Emit(ctx, key, n); return nil }),
+		processor.On(moved, func(ctx processor.Context, key string, n int64) error {
+			have, _ := extra.Get(ctx, key)
+			extra.Put(ctx, key, have+n)
+			return nil
+		}),
+		processor.Owns(extra), processor.Emits(moved), processor.Version("2")))
+	w, _ = b.run(app, one)
+	b.settle(w)
+	if got := read(b, app, extra)["a"]; got != 2 {
+		t.Errorf("a = %d, want 2", got)
+	}
+	for _, topic := range []string{"app.counter.extra.e1", "app.counter.moved.e1"} {
+		if ts, err := b.log.Topics(context.Background(), topic); err == nil && len(ts) > 0 {
+			t.Errorf("topic %s was made for an edition that never had it", topic)
+		}
 	}
 }

@@ -169,6 +169,11 @@ func (u *unit) choose(ctx context.Context) (*edition, error) {
 		}
 		ed := newEdition(u, serving.Number, false)
 		ed.base = serving.Base
+		if !same {
+			// Nobody runs it any more, and what this program declares is not its shape: nothing is made or looked up for it.
+			ed.partitions = u.partitions
+			return ed, nil
+		}
 		return ed, ed.prepare(ctx, u.partitions)
 	}
 }
