@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -394,4 +395,18 @@ func TestFetchWaitsAndWakes(t *testing.T) {
 	}
 	wantErr(t, "closed", <-done, brokerlite.ErrClosed)
 	r.open()
+}
+
+// closed is a file system whose owner keeps others out.
+type closed struct{ vfs.FS }
+
+func (closed) Stat(name string) (vfs.Info, error) {
+	return vfs.Info{}, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrPermission}
+}
+
+func TestADirectoryThatMayNotBeLookedIntoIsNotCalledMissing(t *testing.T) {
+	_, err := brokerlite.Check(closed{vfs.NewMem()}, "data")
+	if !errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "no data directory") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,7 @@ const (
 const exitCodesText = `  0    done
   1    failed, for a reason that no other code names; a check that does not agree
   2    the command line is wrong
-  3    not found: a directory, topic, partition or group that does not exist
+  3    not found: a directory, topic, partition or group that does not exist, or a directory that is something else
   4    conflict: another process owns the directory, or what should be idle is active
   5    not authorised, by the log or by the file system
   6    not done in time, or the log was not available
@@ -68,7 +69,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDamaged
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case is(fs.ErrNotExist, brokerlite.ErrNoPartition, commitlog.ErrUnknownTopic, commitlog.ErrUnknownGroup):
+	case is(fs.ErrNotExist, syscall.ENOTDIR, brokerlite.ErrNoPartition, commitlog.ErrUnknownTopic, commitlog.ErrUnknownGroup):
 		return exitNotFound
 	case is(vfs.ErrLocked, commitlog.ErrGroupNotEmpty, commitlog.ErrTopicExists, commitlog.ErrFenced):
 		return exitConflict

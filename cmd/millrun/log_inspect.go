@@ -77,7 +77,7 @@ func damaged(err error, dir string) error {
 	if checkErr == nil && countDamage(findings) > 0 {
 		return fmt.Errorf("%w: %w", commitlog.ErrCorrupt, err)
 	}
-	return err // what keeps Check from looking is what err says
+	return hinted(err, dir) // what keeps Check from looking is what err says
 }
 
 func writeInspection(s streams, i brokerlite.Inspection) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,10 +21,14 @@ func run(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	code := exitCode(ctx, err)
+	switch {
+	case code == exitInterrupted: // what else went wrong went wrong because of it
+		fmt.Fprintln(s.err, "millrun: interrupted")
+	case err != nil:
 		fmt.Fprintf(s.err, "millrun: %v\n", err)
 	}
-	return exitCode(ctx, err)
+	return code
 }
 
 func newRoot(s streams) *cobra.Command {
@@ -32,11 +37,13 @@ func newRoot(s streams) *cobra.Command {
 		Use:           "millrun",
 		Short:         "Keyed stream processing on a commit log",
 		Long:          "Millrun runs keyed stream processing on a commit log. This is its command line.",
+		Version:       readBuild().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.ArbitraryArgs,
 		RunE:          group,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
@@ -50,9 +57,10 @@ func newRoot(s streams) *cobra.Command {
 	return root
 }
 
-// group is what a command with subcommands does by itself: help, or a complaint about a name it does not have.
+// group is what a command with subcommands does by itself: a complaint about the name that is missing, or that it does not have.
+// The program by itself gives help.
 func group(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	if len(args) == 0 && !c.HasParent() {
 		return c.Help()
 	}
 	names := []string{}
@@ -61,18 +69,41 @@ func group(c *cobra.Command, args []string) error {
 			names = append(names, sub.Name())
 		}
 	}
+	if len(args) == 0 {
+		return usagef(c, "%s needs a command: one of %s", c.CommandPath(), strings.Join(names, ", "))
+	}
 	return usagef(c, "no command %q: want one of %s", args[0], strings.Join(names, ", "))
 }
 
-// exactly wants that many arguments and names them otherwise.
+// exactly wants that many arguments and names them otherwise. None of them may be empty: it is a variable of a script that was
+// never set.
 func exactly(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) == len(names) {
-			return nil
+		if len(args) != len(names) {
+			return usagef(c, "%s, want %s", counted(len(args)), wanted(len(args), names))
 		}
-		if len(names) == 0 {
-			return usagef(c, "%d arguments, want none", len(args))
+		for i, arg := range args {
+			if arg == "" {
+				return usagef(c, "%s is empty", names[i])
+			}
 		}
-		return usagef(c, "%d arguments, want %s", len(args), strings.Join(names, " "))
+		return nil
 	}
+}
+
+func counted(n int) string {
+	if n == 1 {
+		return "1 argument"
+	}
+	return strconv.Itoa(n) + " arguments"
+}
+
+func wanted(given int, names []string) string {
+	switch {
+	case len(names) == 0:
+		return "none"
+	case given > len(names):
+		return strings.Join(names, " ") + " alone (quote a name that has spaces)"
+	}
+	return strings.Join(names, " ")
 }

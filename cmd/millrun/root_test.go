@@ -15,11 +15,11 @@ func TestWrongCommandLinesEndWithUsage(t *testing.T) {
 	}{
 		{"bogus", `no command "bogus": want one of completion, demo, log, state, topology, version`},
 		{"--bogus", "unknown flag: --bogus"},
-		{"version extra", "1 arguments, want none"},
+		{"version extra", "1 argument, want none"},
 		{"version -o xml", "want table or json"},
 		{"log bogus", `no command "bogus": want one of check, inspect`},
 		{"log check", "0 arguments, want DIR"},
-		{"log inspect a b", "2 arguments, want DIR"},
+		{"log inspect a b", "2 arguments, want DIR alone (quote a name that has spaces)"},
 		{"log inspect a --from 3", "--from needs --topic"},
 		{"log inspect a --topic t --from yesterday", `--from is "yesterday", want an offset or a time`},
 		{"log inspect a --topic t --limit -1", "--limit is -1, want 0 or more"},
@@ -38,11 +38,23 @@ func TestWrongCommandLinesEndWithUsage(t *testing.T) {
 		{"topology bogus", `no example "bogus": want one of flights`},
 		{"topology flights --format svg", `--format is "svg", want text, mermaid or dot`},
 		{"demo --kills 1", "--kills is 1, want at least 2"},
-		{"demo extra", "1 arguments, want none"},
+		{"demo extra", "1 argument, want none"},
+		{"log", "millrun log needs a command: one of check, inspect"},
+		{"state", "millrun state needs a command: one of check, inspect"},
 	} {
 		code, out, err := millrun(t, strings.Fields(c.args)...)
 		if code != exitUsage || out != "" || !strings.Contains(err, c.says) || !strings.Contains(err, "--help'.") {
 			t.Errorf("millrun %s: code %d, output %q, error %q, want code %d and %q", c.args, code, out, err, exitUsage, c.says)
+		}
+	}
+}
+
+// A variable of a script that was never set is no directory.
+func TestAnEmptyArgumentIsRefused(t *testing.T) {
+	for _, args := range [][]string{{"log", "inspect", ""}, {"log", "check", ""}, {"state", "inspect", ""}, {"state", "check", ""}} {
+		code, out, err := millrun(t, args...)
+		if code != exitUsage || out != "" || !strings.Contains(err, "DIR is empty") {
+			t.Errorf("millrun %q: code %d, output %q, error %q", args, code, out, err)
 		}
 	}
 }
@@ -72,6 +84,9 @@ func TestVersionIsOneLineOrOneObject(t *testing.T) {
 	code, out, err := millrun(t, "version")
 	if code != exitOK || err != "" || !strings.HasPrefix(out, "millrun ") || strings.Count(out, "\n") != 1 {
 		t.Errorf("code %d, error %q, output %q", code, err, out)
+	}
+	if code, flag, err := millrun(t, "--version"); code != exitOK || err != "" || flag != out {
+		t.Errorf("--version: code %d, error %q, output %q, want %q", code, err, flag, out)
 	}
 	code, out, err = millrun(t, "version", "-o", "json")
 	var b map[string]string

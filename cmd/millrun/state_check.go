@@ -29,7 +29,7 @@ so nothing is lost; deleting the task's directory does the same.`,
 		Args:              exactly("DIR"),
 		ValidArgsFunction: completeDirectory,
 		RunE: func(_ *cobra.Command, args []string) error {
-			found, err := checkStores(args[0])
+			found, stores, err := checkStores(args[0])
 			if err != nil {
 				return err
 			}
@@ -39,33 +39,40 @@ so nothing is lost; deleting the task's directory does the same.`,
 			if len(found) > 0 {
 				return fmt.Errorf("check %s: %w: %d places", args[0], commitlog.ErrCorrupt, len(found))
 			}
+			if *f == formatTable {
+				fmt.Fprintf(s.err, "no damage found in %d stores\n", stores)
+			}
 			return nil
 		},
 	}
 }
 
-func checkStores(dir string) (all []stateFinding, err error) {
+// checkStores gives what is wrong in the stores at or below dir, and how many there are.
+func checkStores(dir string) (all []stateFinding, stores int, err error) {
 	in, err := findStores(dir)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	all = []stateFinding{}
 	for _, name := range in.names {
 		found, err := state.Check(vfs.OS, in.path(name))
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for _, one := range found {
 			all = append(all, stateFinding{name, one.File, one.What})
 		}
 	}
-	return all, nil
+	return all, len(in.names), nil
 }
 
 func writeStateFindings(s streams, f format, found []stateFinding) error {
 	if f == formatJSON {
 		return writeJSON(s.out, found)
+	}
+	if len(found) == 0 {
+		return nil // no table of nothing
 	}
 	rows := [][]string{}
 	for _, one := range found {

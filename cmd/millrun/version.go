@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -16,6 +18,12 @@ type buildFacts struct {
 	Platform string `json:"platform"`
 }
 
+// String is what version and --version print.
+func (b buildFacts) String() string {
+	words := []string{"millrun", b.Version, b.Revision, b.Go, b.Platform}
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
+}
+
 func newVersion(s streams, f *format) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -26,7 +34,7 @@ func newVersion(s streams, f *format) *cobra.Command {
 			if *f == formatJSON {
 				return writeJSON(s.out, b)
 			}
-			_, err := fmt.Fprintf(s.out, "millrun %s %s %s %s\n", b.Version, b.Revision, b.Go, b.Platform)
+			_, err := fmt.Fprintln(s.out, b)
 			return err
 		},
 	}

@@ -49,7 +49,9 @@ func (s *Stopped) PartitionDir(h meta.Handle) string {
 // there is no lock to take, and none that another could hold.
 func LockStopped(fs vfs.FS, dir string) (io.Closer, error) {
 	name := path.Join(dir, "LOCK")
-	if _, err := fs.Stat(name); err != nil {
+	if _, err := fs.Stat(name); errors.Is(err, iofs.ErrPermission) {
+		return nil, fmt.Errorf("look into %s: %w", dir, err)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s is no data directory of a broker: %w", dir, err)
 	}
 	lock, err := fs.Lock(name)
