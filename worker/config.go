@@ -70,7 +70,7 @@ type Config struct {
 	// scrapes; nothing is counted for it where records pass. If it is a prometheus.Gatherer too, as a *prometheus.Registry is,
 	// /metrics shows all that it gathers, the program's own metrics and a broker's as well. nil: no metrics.
 	Metrics prometheus.Registerer
-	// Logger gets what an operator wants to know. nil: silent.
+	// Logger gets what an operator wants to know. nil: silent, and then a task that stopped shows in Status alone until Run ends.
 	Logger *slog.Logger
 
 	// Clock and FS are seams for the test kit; their types cannot be named outside this module. nil: the machine's.

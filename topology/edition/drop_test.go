@@ -12,8 +12,11 @@ import (
 	"github.com/millrun/millrun/codec"
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/processor"
+	"github.com/millrun/millrun/processor/producer"
+	"github.com/millrun/millrun/state/view"
 	"github.com/millrun/millrun/topology"
 	"github.com/millrun/millrun/topology/edition"
+	"github.com/millrun/millrun/worker"
 )
 
 // remains lists what the log and the disk have of an edition of the processor counter.
@@ -173,7 +176,7 @@ func TestWhatServesOrIsBuiltIsNotDropped(t *testing.T) {
 	}
 	refused(2, edition.ErrUnknown, "serves")
 	refused(3, edition.ErrUnknown, "has no edition 3")
-	b.rebuild(e, edition.RebuildConfig{Hold: true})
+	b.rebuild(e, edition.RebuildConfig{ByHand: true})
 	refused(3, edition.ErrBusy, "Cancel ends that")
 	refused(1, edition.ErrBusy, "edition 3 is being built")
 	if err := e.Cancel(b.context(), 3); err != nil {
@@ -220,4 +223,63 @@ func TestADropWaitsUntilTheWorkersHaveLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.nothingOf("e1")
+}
+
+// Whoever reads the tables, in a worker or through a view, is on the way to the new edition when the old one goes.
+func TestReadersSurviveTheDropOfWhatTheyRead(t *testing.T) {
+	b := newBench(t, 2)
+	seen := processor.NewTable("seen", codec.String, codec.Int64)
+	looks := processor.NewStream("looks", codec.String, codec.Int64)
+	app := topology.MustNew("app",
+		processor.New("counter", processor.On(events, count(1)), processor.Owns(counts), processor.Emits(notices)),
+		processor.New("reader", processor.On(looks, func(ctx processor.Context, key string, _ int64) error {
+			n, _ := counts.Get(ctx, key)
+			seen.Put(ctx, key, n)
+			return nil
+		}), processor.Owns(seen), processor.Reads(counts)))
+	b.start(app)
+	v, err := view.Open(b.context(), app, b.log, counts, view.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	e := b.editions(app, "counter")
+	for round := range 4 {
+		b.send("k", 10)
+		b.settle()
+		if _, _, err := v.Get(b.context(), "k"); err != nil {
+			t.Fatalf("round %d: the view: %v", round, err)
+		}
+		if r := b.rebuild(e, edition.RebuildConfig{}); !r.Serving {
+			t.Fatalf("round %d: %v", round, r)
+		}
+		if err := e.Drop(b.context(), round+1); err != nil {
+			t.Fatal(err)
+		}
+		look(b, looks, "k")
+		b.settle()
+		got, found, err := v.Get(b.context(), "k")
+		if err != nil || !found || got != int64(10*(round+1)) {
+			t.Errorf("round %d: the view has %d, %v, %v", round, got, found, err)
+		}
+	}
+	for _, p := range b.worker.Status().Processors {
+		for _, task := range p.Tasks {
+			if task.Phase == worker.Parked {
+				t.Errorf("a task of %s stopped: %+v", p.Name, task)
+			}
+		}
+	}
+}
+
+func look(b *bench, looks *processor.Stream[string, int64], key string) {
+	b.t.Helper()
+	p, err := producer.Open(b.context(), b.log, looks, producer.Config{Partitions: b.partitions})
+	if err == nil {
+		_, err = p.Send(b.context(), key, 0)
+		err = errors.Join(err, p.Close())
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }

@@ -92,7 +92,7 @@ func ExampleEditions_Rebuild() {
 // Hold lets somebody look at the comparison before the new tables take over.
 func ExampleEditions_Switch() {
 	selling(func(ctx context.Context, e *edition.Editions) error {
-		result, err := e.Rebuild(ctx, edition.RebuildConfig{Hold: true})
+		result, err := e.Rebuild(ctx, edition.RebuildConfig{ByHand: true})
 		if err != nil {
 			return err
 		}
@@ -103,6 +103,26 @@ func ExampleEditions_Switch() {
 		return nil
 	})
 	// Output: true false
+}
+
+// A retired edition keeps its topics and directories until nobody wants to look at it any more.
+func ExampleEditions_Drop() {
+	selling(func(ctx context.Context, e *edition.Editions) error {
+		if _, err := e.Rebuild(ctx, edition.RebuildConfig{}); err != nil {
+			return err
+		}
+		if err := e.Drop(ctx, 1); err != nil {
+			return err
+		}
+		all, err := e.List(ctx)
+		for _, info := range all {
+			fmt.Println(info.Number, info.State)
+		}
+		return err
+	})
+	// Output:
+	// 1 dropped
+	// 2 serving
 }
 
 // Before a worker has run the processor there is nothing to rebuild.
