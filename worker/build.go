@@ -123,8 +123,8 @@ func (u *unit) startFrozen(ctx context.Context, serving *control.Edition) error 
 		return err
 	}
 	ok, err := u.write(ctx, control.Event{Kind: control.Rebuild, Edition: to, From: serving.Number, Code: u.decl.Version,
-		Fingerprint: string(u.fingerprint), Partitions: serving.Partitions, Base: serving.Base, Topics: serving.Topics, Frozen: true, Accept: true,
-		Hold: u.worker.config.SwitchByHand, Reason: fmt.Sprintf("version %s follows %s", u.decl.Version, serving.Code)})
+		Fingerprint: string(u.fingerprint), Partitions: serving.Partitions, Base: serving.Base, Topics: serving.Topics, Frozen: true, Keep: true,
+		ByHand: u.worker.config.SwitchByHand, Reason: fmt.Sprintf("version %s follows %s", u.decl.Version, serving.Code)})
 	if err != nil || !ok {
 		return err
 	}
@@ -510,10 +510,10 @@ func (u *unit) compared(_ context.Context, m compared) error {
 // decide ends a build that is ready everywhere.
 func (u *unit) decide(ctx context.Context) error {
 	b := u.build
-	if n := b.state.Differ(); n > 0 && !b.state.Accept {
+	if n := b.state.Differ(); n > 0 && !b.state.Keep {
 		return u.cancel(ctx, b.to, differences(b.state, n))
 	}
-	if b.state.Hold {
+	if b.state.ByHand {
 		return nil
 	}
 	ok, err := u.write(ctx, control.Event{Kind: control.Serving, Edition: b.to})

@@ -132,7 +132,7 @@ func TestACancelThatComesTooLateDropsNothing(t *testing.T) {
 	w, stop := b.run(v1, one)
 	send(b, clicks, "a", 1, 1)
 	b.settle(w)
-	b.rebuild(v1, "counter", edition.RebuildConfig{Hold: true})
+	b.rebuild(v1, "counter", edition.RebuildConfig{ByHand: true})
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,8 @@
 //
 // The topic has one partition, is not compacted and is kept for ever. Anyone may write to it: each event names the state
 // version it expects, the fold ignores events that come too late, and so the first valid one wins and every reader, early
-// or late, arrives at the same State (S-34). The value of a record is JSON with its format version in "v"; its key is the
-// processor's name, for the reader with a tool. docs/format/control.md lists the fields.
+// or late, arrives at the same State (S-34). The value of a record is JSON with the format version of its kind in "v"; its key is
+// the processor's name, for the reader with a tool. docs/format/control.md lists the fields.
 package control
 
 import (
@@ -33,7 +33,7 @@ const (
 
 // Event is one record of the control topic.
 type Event struct {
-	V         int    `json:"v"`
+	V         int    `json:"v"` // of its kind; Append sets it
 	Kind      Kind   `json:"kind"`
 	Processor string `json:"processor"`
 	Expects   int64  `json:"expects"` // the Version of the processor's state that this event was written for
@@ -48,8 +48,8 @@ type Event struct {
 	Topics      map[string]string  `json:"topics,omitempty"`      // id of each public input, in hex: a topic made anew is another one
 	From        int                `json:"from,omitempty"`        // Rebuild: the serving edition it starts from
 	Frozen      bool               `json:"frozen,omitempty"`      // Rebuild: nobody runs the serving edition's code any more (S-33)
-	Hold        bool               `json:"hold,omitempty"`        // Rebuild: wait for a Serving event from outside
-	Accept      bool               `json:"accept,omitempty"`      // Rebuild: serve even when the tables differ
+	ByHand      bool               `json:"by_hand,omitempty"`     // Rebuild: wait for a Serving event from outside
+	Keep        bool               `json:"keep,omitempty"`        // Rebuild: serve even when the tables differ
 
 	// Of Held, Stopped and Ready.
 	Partition int32            `json:"partition,omitempty"`
@@ -80,15 +80,26 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%q%s of table %s", key, more, d.Table)
 }
 
-// version of the records this program writes and the highest it reads.
-const version = 1
+// version is the format version in which this program writes a kind, and the highest in which it reads it; 0 for a kind that it
+// does not know. Each kind counts by itself: a field that readers must not pass over raises the version of the kind that has
+// it, and whoever never meets that kind goes on. A field that means nothing to a reader which does not know it raises nothing.
+func (k Kind) version() int {
+	switch k {
+	case Created, Rebuild, Switch, Held, Stopped, Ready, Serving, Cancel, Dropped:
+		return 1
+	}
+	return 0
+}
 
-// ErrVersion says that a newer program wrote a record: a reader that does not know it must stop, not guess.
-var ErrVersion = errors.New("control: unknown record version: a newer program wrote it")
+// ErrVersion says that a newer program wrote a record, of a kind or in a version that this one does not know: a reader must
+// stop, not guess, for others fold the record and come to another state (S-34).
+var ErrVersion = errors.New("control: a newer program wrote this record")
 
 // Append appends the value of an event's record.
 func Append(dst []byte, e Event) []byte {
-	e.V = version
+	if e.V = e.Kind.version(); e.V == 0 {
+		panic(fmt.Sprintf("control: no kind of event: %q", e.Kind))
+	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		panic(fmt.Sprintf("control: %v", err)) // an Event has no field that can fail
@@ -96,17 +107,28 @@ func Append(dst []byte, e Event) []byte {
 	return append(dst, b...)
 }
 
-// Parse reads one value.
+// Parse reads one value. The error wraps ErrVersion if the record is of a kind or a version that this program does not know.
 func Parse(value []byte) (Event, error) {
+	var head struct { // first and alone: another version may give the other fields other types
+		V         int    `json:"v"`
+		Kind      Kind   `json:"kind"`
+		Processor string `json:"processor"`
+	}
+	if err := json.Unmarshal(value, &head); err != nil {
+		return Event{}, fmt.Errorf("control: record: %w", err)
+	}
+	if head.V < 1 || head.Processor == "" || head.Kind == "" {
+		return Event{}, errors.New("control: record without version, processor or kind")
+	}
+	switch known := head.Kind.version(); {
+	case known == 0:
+		return Event{}, fmt.Errorf("%w: its kind is %q, which this program does not know", ErrVersion, head.Kind)
+	case head.V > known:
+		return Event{}, fmt.Errorf("%w: %q has version %d, this program reads up to %d", ErrVersion, head.Kind, head.V, known)
+	}
 	var e Event
 	if err := json.Unmarshal(value, &e); err != nil {
 		return e, fmt.Errorf("control: record: %w", err)
-	}
-	if e.V != version {
-		return e, fmt.Errorf("%w: version %d, this program reads %d", ErrVersion, e.V, version)
-	}
-	if e.Processor == "" || e.Kind == "" {
-		return e, errors.New("control: record without processor or kind")
 	}
 	return e, nil
 }

@@ -2,10 +2,16 @@ package control
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/millrun/millrun/commitlog"
+	"github.com/millrun/millrun/commitlog/embedded"
+	"github.com/millrun/millrun/internal/vfs"
 )
 
 func fold(t testing.TB, events ...Event) *State {
@@ -68,7 +74,6 @@ func TestAnEventThatDoesNotFitIsIgnored(t *testing.T) {
 		"drop beside a build": {[]Event{created, rebuild, sw, stop0, stop1, ready0, ready1, serving, {Kind: Rebuild, Edition: 3, From: 2, Partitions: 2}},
 			Event{Kind: Dropped, Edition: 1}},
 		"drop of a cancelled one": {[]Event{created, rebuild, cancel}, Event{Kind: Dropped, Edition: 2}},
-		"unknown kind":            {[]Event{created}, Event{Kind: "dance", Edition: 1}},
 	} {
 		s := fold(t, c.before...)
 		before := s.Clone()
@@ -145,25 +150,98 @@ func TestAllReadersFoldToOneState(t *testing.T) {
 
 // The control topic is kept for ever: these bytes must be readable by every later program.
 func TestBytesAreWhatTheyWere(t *testing.T) {
-	e := stop1
-	e.Processor, e.Expects, e.Time = "p", 3, 5
-	want := `{"v":1,"kind":"stopped","processor":"p","expects":3,"edition":1,"time":5,"partition":1,"next":{"in":7}}`
-	if got := string(Append(nil, e)); got != want {
-		t.Errorf("wrote\n%s, want\n%s", got, want)
-	}
-	e.V = 1
-	if got, err := Parse([]byte(want)); err != nil || cmp.Diff(e, got) != "" {
-		t.Errorf("read %+v, %v", got, err)
+	asked := Event{Kind: Rebuild, Edition: 2, From: 1, Code: "2", Fingerprint: "f", Partitions: 2, Base: map[string][]int64{"in": {0, 4}},
+		Topics: map[string]string{"in": "0b"}, Frozen: true, ByHand: true, Keep: true, Reason: "r"}
+	held := Event{Kind: Held, Edition: 1, Next: map[string]int64{"in": 7}}
+	compared := Event{Kind: Ready, Edition: 2, Records: 4, Fenced: 3, Entries: 2, Differ: []Difference{{Table: "t", Key: []byte("k"), New: []byte("v")}}, DifferN: 1}
+	for _, c := range []struct {
+		e    Event
+		rest string
+	}{
+		{created, `"edition":1,"time":5,"code":"1","partitions":2,"base":{"in":[0,0]}}`},
+		{asked, `"edition":2,"time":5,"code":"2","fingerprint":"f","partitions":2,"base":{"in":[0,4]},"topics":{"in":"0b"},"from":1,` +
+			`"frozen":true,"by_hand":true,"keep":true,"reason":"r"}`},
+		{sw, `"edition":2,"time":5}`},
+		{held, `"edition":1,"time":5,"next":{"in":7}}`},
+		{stop1, `"edition":1,"time":5,"partition":1,"next":{"in":7}}`},
+		{compared, `"edition":2,"time":5,"records":4,"fenced":3,"entries":2,"differ":[{"table":"t","key":"aw==","old":null,"new":"dg=="}],"differ_n":1}`},
+		{serving, `"edition":2,"time":5}`},
+		{cancel, `"edition":2,"time":5,"reason":"enough"}`},
+		{Event{Kind: Dropped, Edition: 1}, `"edition":1,"time":5}`},
+	} {
+		e := c.e
+		e.Processor, e.Expects, e.Time = "p", 3, 5
+		want := fmt.Sprintf(`{"v":1,"kind":%q,"processor":"p","expects":3,%s`, e.Kind, c.rest)
+		if got := string(Append(nil, e)); got != want {
+			t.Errorf("wrote\n%s, want\n%s", got, want)
+		}
+		e.V = 1
+		if got, err := Parse([]byte(want)); err != nil || cmp.Diff(e, got) != "" {
+			t.Errorf("read %+v, %v", got, err)
+		}
 	}
 }
 
 func TestWhatCannotBeReadIsAnError(t *testing.T) {
-	for _, value := range []string{"", "{", "{}", `{"v":1}`, `{"v":1,"kind":"created"}`} {
-		if _, err := Parse([]byte(value)); err == nil {
-			t.Errorf("%q was taken", value)
+	for _, value := range []string{"", "{", "{}", `{"v":1}`, `{"v":1,"kind":"created"}`, `{"v":0,"kind":"created","processor":"p"}`,
+		`{"v":1,"kind":"created","processor":"p","edition":"1"}`} {
+		if _, err := Parse([]byte(value)); err == nil || errors.Is(err, ErrVersion) {
+			t.Errorf("%q: got %v", value, err)
 		}
 	}
-	if _, err := Parse([]byte(`{"v":2,"kind":"created","processor":"p"}`)); !errors.Is(err, ErrVersion) {
-		t.Errorf("version 2: got %v, want ErrVersion", err)
+}
+
+// S-34: whoever knows the record folds it, so whoever does not know it would come to another state.
+func TestWhatANewerProgramWroteStopsTheReader(t *testing.T) {
+	for value, says := range map[string]string{
+		`{"v":2,"kind":"created","processor":"p"}`:                  `"created" has version 2, this program reads up to 1`,
+		`{"v":2,"kind":"created","processor":"p","edition":"1"}`:    `"created" has version 2, this program reads up to 1`,
+		`{"v":1,"kind":"dance","processor":"p","edition":1}`:        `its kind is "dance"`,
+		`{"v":1,"kind":"Created","processor":"p","edition":1}`:      `its kind is "Created"`,
+		`{"v":3,"kind":"dance","processor":"p","edition":["what"]}`: `its kind is "dance"`,
+	} {
+		if _, err := Parse([]byte(value)); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %v, want ErrVersion that says: %s", value, err, says)
+		}
+	}
+}
+
+// The topic stands still in front of such a record: what was read stays, and every further read fails in the same way.
+func TestATopicStopsAtWhatANewerProgramWrote(t *testing.T) {
+	log, err := embedded.OpenConfig("data", embedded.Config{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := log.CreateTopic(t.Context(), Spec("app.control")); err != nil {
+		t.Fatal(err)
+	}
+	topic, err := Open(t.Context(), log, "app.control")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer topic.Close()
+	e := created
+	e.Processor = "p"
+	if ok, err := topic.Write(t.Context(), e); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	w, err := log.OpenWriter(t.Context(), commitlog.WriterConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	newer := []commitlog.Record{{Value: []byte(`{"v":1,"kind":"dance","processor":"p","expects":1,"edition":1}`), Timestamp: -1}}
+	if _, err := w.Append(t.Context(), commitlog.Partition{Topic: "app.control"}, newer); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := topic.Refresh(t.Context()); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "app.control/0@1") {
+			t.Errorf("got %v, want ErrVersion at app.control/0@1", err)
+		}
+	}
+	cancel := Event{Kind: Cancel, Processor: "p", Edition: 1}
+	if _, err := topic.Write(t.Context(), cancel); !errors.Is(err, ErrVersion) {
+		t.Errorf("write behind it: got %v, want ErrVersion", err)
 	}
 }

@@ -37,7 +37,7 @@ type Edition struct {
 // Build is a rebuild under way: the edition To is built beside the edition From.
 type Build struct {
 	From, To             int
-	Frozen, Hold, Accept bool
+	Frozen, ByHand, Keep bool
 	Reason               string
 	Switch               bool // the serving edition was asked to stop
 	Held                 map[int32]Stop
@@ -127,7 +127,7 @@ func (p *Processor) apply(e Event) bool {
 		}
 		p.Editions[e.Edition] = &Edition{Number: e.Edition, Code: e.Code, Fingerprint: e.Fingerprint,
 			Partitions: e.Partitions, Base: e.Base, Topics: e.Topics, From: e.From}
-		p.Build = &Build{From: e.From, To: e.Edition, Frozen: e.Frozen, Hold: e.Hold, Accept: e.Accept, Reason: e.Reason,
+		p.Build = &Build{From: e.From, To: e.Edition, Frozen: e.Frozen, ByHand: e.ByHand, Keep: e.Keep, Reason: e.Reason,
 			Held: map[int32]Stop{}, Stopped: map[int32]Stop{}, Ready: map[int32]Result{}}
 		return true
 	case Dropped:

@@ -134,7 +134,7 @@ func (e *Editions) write(ctx context.Context, ev control.Event) error {
 	return err
 }
 
-// Switch makes an edition serve that is ready and was asked to wait (worker.Config.SwitchByHand, RebuildConfig.Hold).
+// Switch makes an edition serve that is ready and was asked to wait (worker.Config.SwitchByHand, RebuildConfig.ByHand).
 func (e *Editions) Switch(ctx context.Context, number int) error {
 	p, err := e.refresh(ctx)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestAHeldBuildWaitsForSwitchOrCancel(t *testing.T) {
 		b.send("l", 20)
 		b.settle()
 		e := b.editions(app, "counter")
-		r := b.rebuild(e, edition.RebuildConfig{Hold: true})
+		r := b.rebuild(e, edition.RebuildConfig{ByHand: true})
 		if r.Edition != 2 || r.Serving || !r.Equal || r.Records != 30 || r.Entries != 2 || r.Fenced != 30 || r.Class != topology.Exact {
 			t.Errorf("%s: held with %+v", c.name, r)
 		}
@@ -65,7 +65,7 @@ func TestABuildGoesOnWhenTheOneWhoAskedGoes(t *testing.T) {
 	b.settle()
 	e := b.editions(app, "counter")
 	ctx, cancel := context.WithCancel(b.context())
-	_, err := e.Rebuild(ctx, edition.RebuildConfig{Hold: true, Progress: func(edition.Progress) { cancel() }})
+	_, err := e.Rebuild(ctx, edition.RebuildConfig{ByHand: true, Progress: func(edition.Progress) { cancel() }})
 	cancel()
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("Rebuild returned %v when its context ended", err)

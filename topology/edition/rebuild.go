@@ -17,8 +17,8 @@ import (
 type RebuildConfig struct {
 	// Keep lets the new edition serve even when its tables differ from the old one's. false: it is cancelled then.
 	Keep bool
-	// Hold lets it wait for Switch or Cancel after the comparison. false: it serves at once, or is cancelled.
-	Hold bool
+	// ByHand lets it wait for Switch or Cancel after the comparison. false: it serves at once, or is cancelled.
+	ByHand bool
 	// Progress is called with what the workers have told so far, from the goroutine of Rebuild; nil: nobody asks. No figure of
 	// it ever falls, and before a Rebuild that did not cancel what it built returns, it is called with all of Total.
 	Progress func(Progress)
@@ -44,7 +44,7 @@ type Difference struct {
 // Result is how a rebuild ended.
 type Result struct {
 	Edition     int
-	Serving     bool           // it serves now; false: it was cancelled, or waits (Hold)
+	Serving     bool           // it serves now; false: it was cancelled, or waits (ByHand)
 	Equal       bool           // no key differs
 	Class       topology.Proof // what that means for this processor (S-29)
 	Records     int64          // records it read
@@ -107,7 +107,7 @@ func (e *Editions) Rebuild(ctx context.Context, c RebuildConfig) (Result, error)
 	}
 	to := p.Latest() + 1
 	err = e.write(ctx, control.Event{Kind: control.Rebuild, Edition: to, From: serving.Number, Code: serving.Code,
-		Fingerprint: serving.Fingerprint, Partitions: serving.Partitions, Base: serving.Base, Topics: serving.Topics, Hold: c.Hold, Accept: c.Keep,
+		Fingerprint: serving.Fingerprint, Partitions: serving.Partitions, Base: serving.Base, Topics: serving.Topics, ByHand: c.ByHand, Keep: c.Keep,
 		Reason: "asked for by the program"})
 	if err != nil {
 		return Result{}, err
@@ -160,7 +160,7 @@ func (e *Editions) outcome(p *control.Processor, to int, c RebuildConfig) (bool,
 	ed := p.Editions[to]
 	var results map[int32]control.Result
 	switch b := p.Build; {
-	case b != nil && b.To == to && !(c.Hold && b.AllReady(ed.Partitions)):
+	case b != nil && b.To == to && !(c.ByHand && b.AllReady(ed.Partitions)):
 		return false, Result{}, nil
 	case b != nil && b.To == to:
 		results = b.Ready

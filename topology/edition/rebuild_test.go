@@ -177,10 +177,10 @@ func TestProgressRisesToTheWhole(t *testing.T) {
 		b.send(fmt.Sprint("key-", i), 1000)
 	}
 	b.settle()
-	for _, hold := range []bool{true, false} {
+	for _, byHand := range []bool{true, false} {
 		var told []edition.Progress
 		e := b.editions(app, "counter")
-		r := b.rebuild(e, edition.RebuildConfig{Hold: hold, Progress: func(p edition.Progress) { told = append(told, p) }})
+		r := b.rebuild(e, edition.RebuildConfig{ByHand: byHand, Progress: func(p edition.Progress) { told = append(told, p) }})
 		last := edition.Progress{Total: math.MinInt64}
 		for i, p := range told {
 			if p.Edition != r.Edition || p.Partitions != 3 || p.Stopped < last.Stopped || p.Ready < last.Ready || p.Records < last.Records ||
@@ -190,9 +190,9 @@ func TestProgressRisesToTheWhole(t *testing.T) {
 			last = p
 		}
 		if want := (edition.Progress{Edition: r.Edition, Partitions: 3, Stopped: 3, Ready: 3, Records: 30_000, Total: 30_000}); last != want {
-			t.Errorf("hold %v: the last progress is %+v, want %+v", hold, last, want)
+			t.Errorf("by hand %v: the last progress is %+v, want %+v", byHand, last, want)
 		}
-		if hold {
+		if byHand {
 			if err := e.Cancel(b.context(), r.Edition); err != nil {
 				t.Fatal(err)
 			}

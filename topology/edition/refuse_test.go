@@ -39,7 +39,7 @@ func TestASecondBuildIsRefusedWhileOneIsUnderWay(t *testing.T) {
 	b.send("k", 10)
 	b.settle()
 	e := b.editions(app, "counter")
-	if r := b.rebuild(e, edition.RebuildConfig{Hold: true}); r.Serving || !r.Equal {
+	if r := b.rebuild(e, edition.RebuildConfig{ByHand: true}); r.Serving || !r.Equal {
 		t.Fatalf("held: %v", r)
 	}
 	other := b.editions(app, "counter")
