@@ -105,12 +105,12 @@ func parseOrder(number int64, b []byte) (Order, error) {
 	for range d.count(4) {
 		i := d.index(len(o.Names))
 		offset := d.varint()
-		kind := d.byte()
+		kind := d.kind()
 		reason := d.string()
 		if d.err != nil {
 			break
 		}
-		o.Decisions = append(o.Decisions, Decision{i, o.From[i] + offset, Kind(kind), reason})
+		o.Decisions = append(o.Decisions, Decision{i, o.From[i] + offset, kind, reason})
 	}
 	return o, d.end()
 }
@@ -166,6 +166,15 @@ func (d *decoder) versionUpTo(newest byte) byte {
 		d.err = fmt.Errorf("%w: %s has version %d, this program reads %d", ErrVersion, d.what, v, newest)
 	}
 	return v
+}
+
+// kind reads the kind of a decision. Whoever repeats decisions must know each: one that it passed over would be handled again.
+func (d *decoder) kind() Kind {
+	k := Kind(d.byte())
+	if d.err == nil && k != DeadLettered && k != Skipped {
+		d.err = fmt.Errorf("%w: %s has a decision of kind %d, which this program does not know", ErrVersion, d.what, k)
+	}
+	return k
 }
 
 func (d *decoder) id() (id [16]byte) {

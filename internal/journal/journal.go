@@ -92,7 +92,7 @@ func (k Kind) String() string {
 		return "dead-lettered"
 	case Skipped:
 		return "skipped"
-	default:
+	default: // never parsed; a mistake of ours
 		return "decision " + strconv.Itoa(int(k))
 	}
 }
@@ -114,8 +114,9 @@ type Entry struct {
 	Resumed  bool // the tombstone of a Parked
 }
 
-// ErrVersion says that a record was written by a newer program.
-var ErrVersion = errors.New("journal: unknown record version: a newer program wrote it")
+// ErrVersion says that a record was written by a newer program: it has a version, or a kind of decision, that this one does not
+// know.
+var ErrVersion = errors.New("journal: a newer program wrote this record")
 
 // PositionKey is the key of an edition's position.
 func PositionKey(edition int) []byte { return fmt.Appendf(nil, "p/%06d", edition) }

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,6 +74,22 @@ func TestAnUnknownVersionIsRefused(t *testing.T) {
 	b[0] = 9
 	if _, err := ParsePosition(b); !errors.Is(err, ErrVersion) {
 		t.Errorf("got %v, want ErrVersion", err)
+	}
+}
+
+// Whoever took an unknown decision for a known one, or for none, would not repeat what was decided (S-26).
+func TestAnUnknownKindOfDecisionIsRefused(t *testing.T) {
+	for _, kind := range []Kind{0, 3, 255} {
+		o := order
+		o.Decisions = []Decision{{1, 5, Skipped, ""}, {1, 6, kind, "moved"}}
+		if _, err := Parse(OrderKey(12), AppendOrder(nil, &o)); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "order entry 12") {
+			t.Errorf("kind %d: got %v, want ErrVersion that names order entry 12", kind, err)
+		}
+	}
+	o := order
+	o.Decisions = []Decision{{0, 101, Skipped, "no"}, {1, 5, DeadLettered, "no"}}
+	if e, err := Parse(OrderKey(12), AppendOrder(nil, &o)); err != nil || cmp.Diff(&o, e.Order) != "" {
+		t.Errorf("the known kinds: read %+v, %v", e.Order, err)
 	}
 }
 
