@@ -72,7 +72,7 @@ func TestStrictStoriesFindFaultsOfHandlers(t *testing.T) {
 			kept++
 			counts.Put(ctx, user, kept)
 			return nil
-		}, []string{notAFunction, "the first run put 0x0000000000000001, the second put 0x0000000000000005"}},
+		}, []string{notAFunction, "the first run put 0x0000000000000001, the second put 0x"}},
 		{"deletes once", func(ctx processor.Context, user string, _ click) error {
 			if kept++; kept == 1 {
 				counts.Delete(ctx, user)
