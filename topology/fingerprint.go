@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/millrun/millrun/internal/decl"
@@ -14,6 +15,9 @@ import (
 // What handlers do is not in it; that is what Version is for. Tables that are read and not owned are not in it either: their
 // owner may give them another format under a Version of its own, which must not refuse its readers, and what a reader made of
 // them is outside the proof anyway (S-29).
+//
+// The text of a declaration never changes: another one would refuse every program that runs. What declarations learn to say
+// later is written at the end of a line, and only where a declaration says it. docs/format/fingerprint.md has the rules.
 type Fingerprint string
 
 // FingerprintOf is for the runtime.
@@ -29,14 +33,14 @@ func FingerprintOf(p *decl.Processor) Fingerprint {
 		}
 	}
 	for _, t := range p.Owns {
-		rest = append(rest, fmt.Sprintf("table %s: key %s, value %s", t.Name, t.KeyFormat, t.ValueFormat))
+		rest = append(rest, fmt.Sprintf("table %s: key %s, value %s", t.Name, word(t.KeyFormat), word(t.ValueFormat)))
 	}
 	sort.Strings(rest) // the order in which tables are listed means nothing
 	return Fingerprint(strings.Join(append(lines, rest...), "\n"))
 }
 
 func streamPrint(s *decl.Stream) string {
-	by := "partitioned by " + s.Partitioner.Name()
+	by := "partitioned by " + word(s.Partitioner.Name())
 	if s.Unkeyed {
 		by = "any partition"
 	}
@@ -44,7 +48,16 @@ func streamPrint(s *decl.Stream) string {
 	if s.EventTime != nil {
 		at = "event time"
 	}
-	return fmt.Sprintf("key %s, value %s, %s, %s", s.KeyFormat, s.ValueFormat, by, at)
+	return fmt.Sprintf("key %s, value %s, %s, %s", word(s.KeyFormat), word(s.ValueFormat), by, at)
+}
+
+// word gives a name that a program made up, quoted where it could be taken for more than one word of the text, or would not
+// come back from the control topic's JSON as it was.
+func word(name string) string {
+	if quoted := strconv.Quote(name); strings.ContainsAny(name, ",:") || quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
 }
 
 // Topics is for the runtime: the topics that belong to an edition of this fingerprint alone, which are the changelogs of its
@@ -60,7 +73,8 @@ func (f Fingerprint) Topics(app, processor string, edition int) (topics []string
 	return append(topics, names.DeadLettersOf(app, processor, edition))
 }
 
-// Difference says in sentences how now differs from f, what the older program declared; none if they are equal.
+// Difference says in sentences how now differs from f, what the older program declared; none if and only if they are equal.
+// It understands no attribute: whatever is written in one text and not in the other counts, of newer programs too.
 func (f Fingerprint) Difference(now Fingerprint) (sentences []string) {
 	older, newer := f.parts(), now.parts()
 	for _, was := range older {
@@ -77,15 +91,21 @@ func (f Fingerprint) Difference(now Fingerprint) (sentences []string) {
 			sentences = append(sentences, is.name+" is new")
 		}
 	}
+	if len(sentences) == 0 && f != now { // the same lines in another order or number: no program writes that
+		sentences = append(sentences, fmt.Sprintf("the fingerprint was %q, is %q", string(f), string(now)))
+	}
 	return sentences
 }
 
+// part is a line: what it is about, and what it says of that. A line of another form is all name.
 type part struct{ name, print string }
 
 func (f Fingerprint) parts() (parts []part) {
 	for line := range strings.SplitSeq(string(f), "\n") {
 		if name, print, ok := strings.Cut(line, ": "); ok {
 			parts = append(parts, part{name, print})
+		} else if line != "" {
+			parts = append(parts, part{name: strconv.Quote(line)})
 		}
 	}
 	return parts
