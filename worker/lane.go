@@ -40,6 +40,7 @@ type lane struct {
 	// A log that cannot write, a full disk, is tried again after a pause that doubles.
 	pause       time.Duration
 	pausedUntil time.Time
+	storage     int  // commits in a row that the log could not store
 	aborts      int  // commits in a row that failed and named nobody
 	renewing    bool // the producer has no valid epoch: what is asked for meanwhile must not commit
 	closed      bool // the commit gate: no commits while the group changes generation
@@ -206,7 +207,7 @@ func (l *lane) commit(ctx context.Context) {
 	}
 	ends, err := l.write(ctx, fs)
 	if err == nil {
-		l.aborts, l.pause = 0, 0
+		l.aborts, l.pause, l.storage = 0, 0, 0
 		l.apply(fs, ends)
 		took := l.ed.unit.worker.config.Clock.Now().Sub(started)
 		l.ed.unit.commits.succeeded(took)
@@ -420,6 +421,7 @@ func (l *lane) failed(fs []*frozen, err error) {
 		l.ed.unit.tell(membershipLost{})
 	}
 	if errors.Is(err, commitlog.ErrStorage) {
+		l.storage++
 		l.pause = min(max(2*l.pause, storagePause), 30*storagePause)
 		l.pausedUntil = l.ed.unit.worker.config.Clock.Now().Add(l.pause)
 	}
@@ -437,13 +439,17 @@ func (l *lane) failed(fs []*frozen, err error) {
 	}
 }
 
-// storagePause is the first wait after a commit that the log could not store.
-const storagePause = time.Second
+// storagePause is the first wait after a commit that the log could not store. After storageTries in a row the tasks that wrote
+// where the log cannot store stop, as for any other refusal.
+const (
+	storagePause = time.Second
+	storageTries = 3
+)
 
 // culprits finds the tasks whose part the log refused: those that wrote to the partition that the error names.
 func (l *lane) culprits(fs []*frozen, err error) map[*task]bool {
 	var pe *commitlog.PartitionError
-	if !errors.As(err, &pe) || errors.Is(err, commitlog.ErrUnavailable) || errors.Is(err, commitlog.ErrStorage) || errors.Is(err, commitlog.ErrUnknownOutcome) {
+	if !errors.As(err, &pe) || errors.Is(err, commitlog.ErrUnavailable) || errors.Is(err, commitlog.ErrStorage) && l.storage < storageTries || errors.Is(err, commitlog.ErrUnknownOutcome) {
 		return nil
 	}
 	found := map[*task]bool{}
