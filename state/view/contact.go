@@ -42,7 +42,6 @@ func (f *follower) ask(ctx context.Context) error {
 	if err != nil && away(err) {
 		return fmt.Errorf("end of %v: %w", asked[0], err)
 	}
-	f.contact = true
 	if err != nil || c == nil {
 		return nil // what is wrong with a topic is told by Poll, and dealt with there
 	}
@@ -63,10 +62,8 @@ func away(err error) bool {
 
 // heard notes whether the log answers. While it does not, the view waits and answers from what it has.
 func (f *follower) heard(ctx context.Context, err error) error {
-	contact := f.contact
-	f.contact = false
 	if err == nil || !away(err) {
-		if err == nil && contact && f.mu.away != nil {
+		if err == nil && f.mu.away != nil { // then ask has got an answer
 			f.publish(func() { f.mu.away, f.mu.awaySince = nil, time.Time{} })
 		}
 		return err

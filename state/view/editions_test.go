@@ -82,6 +82,20 @@ func scanOverSwitches(t *testing.T, config view.Config) {
 			w.serve(e)
 		}
 	}()
+	stop, got := make(chan struct{}), make(chan error, 1)
+	go func() { // ended by stop, awaited by got
+		var err error
+		for ok := true; ok && err == nil; {
+			select {
+			case <-stop:
+				got <- nil
+				return
+			default:
+				_, ok, err = v.Get(w.ctx, 5)
+			}
+		}
+		got <- fmt.Errorf("a key that every edition has is gone, or an error: %w", err)
+	}()
 	last := 1
 	for running := true; running; {
 		select {
@@ -107,6 +121,8 @@ func scanOverSwitches(t *testing.T, config view.Config) {
 		}
 		last = edition
 	}
+	close(stop)
+	w.must(<-got)
 	if last != editions {
 		t.Errorf("at the end edition %d answers, want %d", last, editions)
 	}

@@ -41,7 +41,6 @@ type follower struct {
 	again      time.Time
 	wanted     bool      // the journal is
 	asked      time.Time // when ask asked last
-	contact    bool      // in this step the log has answered
 	reading    struct{ control, journal bool }
 	tails      map[int32]*tail // of the journal, by partition
 
@@ -167,7 +166,6 @@ func (f *follower) step(ctx context.Context) error {
 	case err != nil:
 		err = f.fault(err)
 	case b != nil:
-		f.contact = true
 		err = f.take(ctx, b)
 	default:
 		err = f.barriers()
@@ -209,11 +207,7 @@ func (f *follower) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := f.fill(ctx); err != nil {
-		return err
-	}
-	f.contact = true
-	return nil
+	return f.fill(ctx)
 }
 
 // findControl begins to read the control topic, if it exists by now.

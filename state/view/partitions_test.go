@@ -64,15 +64,20 @@ func TestAtLeastOfSomePartitionsWaitsForThemAlone(t *testing.T) {
 		k++
 	}
 	w.put(1, k, "paid")
+	w.position(1, 1, 8)
 	w.position(1, 2, 8)
 	w.commit()
-	v := w.openConfig(w.log, view.Config{Partitions: []int32{2}})
+	log := &rigged{Log: w.log}
+	v := w.openConfig(log, view.Config{Partitions: []int32{2}})
 	defer v.Close()
 	w.wantGet(v, k, "paid", view.AtLeast(at(2, 7), at(1, 1_000)))
 	w.wantList(v.All(w.ctx, view.AtLeast(at(2, 7))), fmt.Sprintf("%d=paid", k))
 	_, err := list(v.All(w.ctx, view.AtLeast(at(2, 7), at(1, 0))))
 	if err == nil || !strings.Contains(err.Error(), at(1, 0).String()) || !strings.Contains(err.Error(), "partition 1, and the view follows 2") {
 		t.Errorf("a scan with a position of partition 1: %v", err)
+	}
+	if log.journal[1].Load() > 0 || log.journal[2].Load() != 1 {
+		t.Errorf("of the journal it has read %d records of partition 1 and %d of its own", log.journal[1].Load(), log.journal[2].Load())
 	}
 	if _, err := list(v.All(w.ctx, view.AtLeast(at(partitions, 0)))); err == nil || !strings.Contains(err.Error(), "has 3 partitions") {
 		t.Errorf("a scan with a position of no partition: %v", err)

@@ -13,11 +13,13 @@ import (
 // rigged is a log that counts what is read of changelogs, and can be away, stop giving, or say another leader epoch.
 type rigged struct {
 	commitlog.Log
-	read   atomic.Int64 // records of changelogs
-	away   atomic.Bool
-	silent bool  // its readers do not say that it is away
-	limit  int64 // after so many records no batch comes any more; 0: none
-	epoch  int32 // of all batches, if it is not 0
+	read atomic.Int64 // records of changelogs
+	// journal counts what is read of the journal, by partition.
+	journal [partitions]atomic.Int64
+	away    atomic.Bool
+	silent  bool  // its readers do not say that it is away
+	limit   int64 // after so many records no batch comes any more; 0: none
+	epoch   int32 // of all batches, if it is not 0
 }
 
 type riggedReader struct {
@@ -54,7 +56,11 @@ func (r *riggedReader) Poll(ctx context.Context, wait time.Duration) (*commitlog
 		return nil, ctx.Err()
 	}
 	b, err := r.Reader.Poll(ctx, min(wait, 10*time.Millisecond)) // so that it is soon seen to be away
-	if b != nil && b.Partition.Topic != names.Control("shop") && b.Partition.Topic != names.Journal("shop", "sum") {
+	switch {
+	case b == nil || b.Partition.Topic == names.Control("shop"):
+	case b.Partition.Topic == names.Journal("shop", "sum"):
+		r.log.journal[b.Partition.Index].Add(int64(len(b.Records)))
+	default:
 		r.log.read.Add(int64(len(b.Records)))
 		if r.log.epoch != 0 {
 			b.Epoch = r.log.epoch
