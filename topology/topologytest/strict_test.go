@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/millrun/millrun/codec"
+	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/processor"
 	"github.com/millrun/millrun/topology"
 	"github.com/millrun/millrun/topology/topologytest"
@@ -86,6 +87,10 @@ func TestStrictStoriesFindFaultsOfHandlers(t *testing.T) {
 			return nil
 		}, []string{notAFunction, "stream words: the first run sent 1 records, the second 0"}},
 		{"sends headers of chance", func(ctx processor.Context, user string, _ click) error {
+			words.EmitWith(ctx, user, 1, processor.Meta{Headers: []commitlog.Header{{Key: "n", Value: fmt.Append(nil, rand.Int64())}}})
+			return nil
+		}, []string{notAFunction, `the first run sent for key "ann" the headers [n="`}},
+		{"sends times of chance", func(ctx processor.Context, user string, _ click) error {
 			words.EmitWith(ctx, user, 1, processor.Meta{Timestamp: time.UnixMilli(1 + rand.Int64N(1<<40))})
 			return nil
 		}, []string{notAFunction, "the first run sent for key \"ann\" the time "}},
@@ -152,6 +157,20 @@ func TestStrictStoriesFindFaultsOfHandlers(t *testing.T) {
 				_ = slices.Clone(l)
 				counts.Put(ctx, k, int64(len(l)))
 			}
+			return nil
+		}, nil},
+		{"reads back what it wrote", func(ctx processor.Context, user string, _ click) error {
+			before, had := counts.Get(ctx, user)
+			counts.Put(ctx, user, before+1)
+			now, _ := counts.Get(ctx, user)
+			words.Emit(ctx, user, now)
+			if counts.Delete(ctx, user); had {
+				counts.Put(ctx, user, before)
+			}
+			if n, ok := counts.Get(ctx, user); ok {
+				words.Emit(ctx, user, n)
+			}
+			counts.Put(ctx, user, now)
 			return nil
 		}, nil},
 		{"scans in the loop of a scan", func(ctx processor.Context, user string, _ click) error {
