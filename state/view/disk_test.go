@@ -1,20 +1,16 @@
 package view_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/millrun/millrun/commitlog"
-	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/names"
 	"github.com/millrun/millrun/internal/vfs"
 	"github.com/millrun/millrun/state"
@@ -182,104 +178,6 @@ func TestAPowerCutThatLosesTheMiddleIsMadeGood(t *testing.T) {
 	}
 }
 
-// S-12: what does not fit the log is moved aside, and the copy filled anew.
-func TestAStoreThatDoesNotMatchIsMovedAside(t *testing.T) {
-	day := 24 * time.Hour
-	for _, c := range []struct {
-		name, reason string
-		change       func(w *world, log *rigged, clk *clock.Virtual) *world
-	}{
-		{"another cluster", "cluster", func(w *world, _ *rigged, _ *clock.Virtual) *world {
-			other := newWorldOn(w.t, vfs.NewMem())
-			other.begin()
-			return other
-		}},
-		{"the topic was made anew", "topic ids", func(w *world, _ *rigged, _ *clock.Virtual) *world {
-			w.must(w.log.DeleteTopic(w.ctx, changelogOf(1, 0).Topic))
-			w.changelog(1)
-			return w
-		}},
-		{"the log is shorter", "which ends at", nil}, // the log is put back to before the filling, below
-		{"the log begins later", "which begins at", func(w *world, _ *rigged, _ *clock.Virtual) *world {
-			w.must(w.log.SetTopicConfig(w.ctx, changelogOf(1, 0).Topic, map[string]string{"cleanup.policy": "delete"}))
-			for k := range int64(20) {
-				w.put(1, k, "x")
-			}
-			w.commit()
-			for p := range int32(partitions) {
-				w.must(w.log.DeleteRecords(w.ctx, []commitlog.Position{{Partition: changelogOf(1, p), Offset: -1}}))
-			}
-			return w
-		}},
-		{"older than the topic remembers deletions", "forgets deletions", func(w *world, _ *rigged, clk *clock.Virtual) *world {
-			clk.Advance(day/2 + time.Minute)
-			for k := range int64(20) {
-				w.put(1, k, "late")
-			}
-			w.commit()
-			return w
-		}},
-		{"a lower leader epoch", "another history", func(w *world, log *rigged, _ *clock.Virtual) *world {
-			log.epoch = 1
-			return w
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.begin()
-			var before *vfs.Mem
-			if c.change == nil {
-				w.must(w.tx.Close()) // what is in the log now is what comes back
-				w.tx = nil
-				before = w.files.CrashClone()
-				var err error
-				w.tx, err = w.log.OpenTransactor(w.ctx, commitlog.TransactorConfig{ID: "worker"})
-				w.must(err)
-			}
-			for k := range int64(20) {
-				w.put(1, k, "old")
-			}
-			w.commit()
-			files, clk := vfs.NewMem(), clock.NewVirtual(time.Now())
-			var said bytes.Buffer
-			config := view.Config{Dir: dir, FS: files, Clock: clk, Logger: slog.New(slog.NewTextHandler(&said, nil))}
-			v := w.openConfig(&rigged{Log: w.log, epoch: 5}, config)
-			w.must(v.Ready(w.ctx))
-			w.must(v.Close())
-			if said.Len() > 0 {
-				t.Errorf("the first view has something to say: %s", &said)
-			}
-			log := &rigged{epoch: 5}
-			if c.change != nil {
-				w = c.change(w, log, clk)
-			} else {
-				w = newWorldOn(t, before)
-				var err error
-				w.tx, err = w.log.OpenTransactor(w.ctx, commitlog.TransactorConfig{ID: "worker"})
-				w.must(err)
-			}
-			w.put(1, 7, "new")
-			w.commit()
-			log.Log = w.log
-			v = w.openConfig(log, config)
-			w.must(v.Ready(w.ctx))
-			fresh := w.openConfig(w.log, view.Config{})
-			want, err := list(fresh.All(w.ctx))
-			w.must(err)
-			w.wantList(v.All(w.ctx), want)
-			if !strings.Contains(want, "7=new") {
-				t.Errorf("a view in memory shows %s", want)
-			}
-			w.must(fresh.Close())
-			w.must(v.Close())
-			aside := path.Join(dir, changelogOf(1, 0).Topic, fmt.Sprint(partitionOf(7)), "aside")
-			if _, err := files.Stat(aside); err != nil || !strings.Contains(said.String(), c.reason) {
-				t.Errorf("%s: %v; the log says %s, want %q", aside, err, &said, c.reason)
-			}
-		})
-	}
-}
-
 // One view of a table has the directory; another table's may share it.
 func TestADirectoryHasOneViewOfATable(t *testing.T) {
 	w := newWorld(t)
@@ -315,7 +213,7 @@ func TestOldEditionsAreRemovedFromDisk(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
 	w.fill(1, 100)
-	files := vfs.NewMem()
+	files := &handles{FS: vfs.NewMem()}
 	v := w.openConfig(w.log, view.Config{Dir: dir, FS: files})
 	w.must(v.Ready(w.ctx))
 	e1, e2 := changelogOf(1, 0).Topic, changelogOf(2, 0).Topic
@@ -354,6 +252,7 @@ func TestOldEditionsAreRemovedFromDisk(t *testing.T) {
 	v = w.openConfig(log, view.Config{Dir: dir, FS: files})
 	w.wantFilled(v, 2, 100)
 	w.must(v.Close())
+	files.wantNone(t)
 	want("notes", e2, "shop.sum.totals2.e1")
 	if log.read.Load() > 0 {
 		t.Errorf("it has read %d records again", log.read.Load())
@@ -395,91 +294,6 @@ func TestAChangelogMadeAnewIsFilledBesideTheOldCopy(t *testing.T) {
 		w.must(v.Close())
 		if got := dirs(t, config.FS); !slices.Equal(got, []string{changelogOf(1, 0).Topic}) || log.read.Load() > 0 {
 			t.Errorf("opened again, on disk are %q, and %d records were read", got, log.read.Load())
-		}
-	}
-}
-
-// A full disk ends the following and nothing else: what was read can be asked for, what needs more says why at once.
-func TestAFullDiskLeavesWhatWasRead(t *testing.T) {
-	w := newWorld(t)
-	w.begin()
-	w.fill(1, 100)
-	disk := vfs.NewFaulty(vfs.NewMem())
-	v := w.openConfig(w.log, view.Config{Dir: dir, FS: disk})
-	beside := w.open()
-	w.must(v.Ready(w.ctx))
-	disk.SetFull(true)
-	for k := range int64(9) {
-		w.put(1, k, "more")
-	}
-	for p := range int32(partitions) {
-		w.position(1, p, 10)
-	}
-	w.commit()
-	await(w, v, func(s view.Status) bool { return s.Err != nil })
-	full := func(what string, err error) {
-		t.Helper()
-		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "totals") || !strings.Contains(err.Error(), dir) {
-			t.Errorf("%s: %v, want a full disk, the table and the directory", what, err)
-		}
-	}
-	full("Status", v.Status().Err)
-	full("Ready", v.Ready(w.ctx))
-	_, _, err := v.Get(w.ctx, 5, view.AtLeast(at(partitionOf(5), 9)))
-	full("AtLeast", err)
-	w.wantGet(v, 50, fmt.Sprintf("e1-%0100d", 50))
-	if got, err := list(v.Range(w.ctx, 20, 22)); err != nil || strings.Count(got, "e1-") != 2 {
-		t.Errorf("Range gives %s, %v", got, err)
-	}
-	w.wantGet(beside, 5, "more", view.AtLeast(at(partitionOf(5), 9)))
-	w.must(v.Close())
-	_, err = view.Open(w.ctx, shop, w.log, totals, view.Config{Dir: dir, FS: disk})
-	full("Open", err)
-	disk.SetFull(false)
-	v = w.openConfig(w.log, view.Config{Dir: dir, FS: disk})
-	w.wantGet(v, 5, "more", view.AtLeast(at(partitionOf(5), 9)))
-	w.wantGet(v, 50, fmt.Sprintf("e1-%0100d", 50))
-	w.must(v.Close())
-	if opened, closed := disk.Count(vfs.KindCreate)+disk.Count(vfs.KindOpen)+disk.Count(vfs.KindOpenReadWrite), disk.Count(vfs.KindClose); opened < closed {
-		t.Errorf("%d files were opened and %d closed", opened, closed)
-	}
-}
-
-// Whatever operation of the disk fails, once: no answer is wrong, nothing hangs, nothing is left, and the next view is right.
-func TestAnyFaultOfTheDiskIsSurvived(t *testing.T) {
-	w := newWorld(t)
-	w.begin()
-	w.fill(1, 60)
-	fault := errors.New("the disk has a fault")
-	for nth := int64(1); ; nth += 1 + nth/16 {
-		disk := vfs.NewFaulty(vfs.NewMem())
-		hit := false
-		disk.SetHook(func(op vfs.Op) error {
-			if op.Number == nth {
-				hit = true
-				return fault
-			}
-			return nil
-		})
-		v, err := view.Open(w.ctx, shop, w.log, totals, view.Config{Dir: dir, FS: disk})
-		if err == nil {
-			if err = v.Ready(w.ctx); err == nil {
-				w.wantFilled(v, 1, 60)
-			}
-			if cerr := v.Close(); err == nil {
-				err = cerr
-			}
-		}
-		if err != nil && !errors.Is(err, fault) && !strings.Contains(err.Error(), "fault") {
-			t.Fatalf("fault at operation %d: %v", nth, err)
-		}
-		disk.SetHook(nil)
-		v = w.openConfig(w.log, view.Config{Dir: dir, FS: disk})
-		w.must(v.Ready(w.ctx))
-		w.wantFilled(v, 1, 60)
-		w.must(v.Close())
-		if !hit {
-			break
 		}
 	}
 }
