@@ -23,7 +23,7 @@
 // away reads give what was last known, and after a fault of its disk as well, for good. What needs more, AtLeast, Ready, or a copy
 // that is not complete, waits for the log or returns the fault of the disk at once. Status tells which it is, and how old the data
 // are. A view whose disk was full is closed and opened again. What it cannot make sense of, such as damage in the log, ends it: then
-every read returns that error.
+// every read returns that error.
 //
 // Limits: the copy lives in memory, or on disk, twice while editions change. On disk each partition that is followed is a
 // LevelDB with some 3 MiB of memory, 4 files and 5 goroutines; a commit above 64 MiB in one partition may show in parts.
