@@ -48,14 +48,15 @@ func (u *unit) controlMoved(ctx context.Context) error {
 	case p.Serving != u.serving.number:
 		return errSwitched
 	case p.Build == nil:
-		if err := u.endBuild(ctx); err != nil {
+		if err := u.endBuild(ctx, p.Version); err != nil {
 			return err
 		}
+		u.release(p.Version) // a task may have read of a build that came and went
 		u.removeDropped(p)
 		u.settle(u.assignedOnce)
 		return nil
 	case u.build == nil || u.build.to != p.Build.To:
-		if err := u.endBuild(ctx); err != nil {
+		if err := u.endBuild(ctx, p.Version); err != nil {
 			return err
 		}
 		u.build = &build{u: u, to: p.Build.To, tasks: map[int32]*task{}, comparing: map[*task]int64{}, asked: map[*task]int64{}}
@@ -83,7 +84,7 @@ func (u *unit) settle(steady bool) {
 }
 
 // endBuild lets go of a build that was cancelled: its tasks end, the serving ones go on.
-func (u *unit) endBuild(ctx context.Context) error {
+func (u *unit) endBuild(ctx context.Context, version int64) error {
 	b := u.build
 	if b == nil {
 		return nil
@@ -96,9 +97,7 @@ func (u *unit) endBuild(ctx context.Context) error {
 		b.ed.close()
 	}
 	u.build = nil
-	for _, t := range u.tasks {
-		t.box.post(msgRelease{})
-	}
+	u.release(version)
 	st, err := u.control.refresh(ctx)
 	if err != nil {
 		return err
@@ -108,6 +107,13 @@ func (u *unit) endBuild(ctx context.Context) error {
 	}
 	return fmt.Errorf("processor %s: the build of edition %d by version %s ended: %s; the edition that serves was made by another version, which this program does not have",
 		u.decl.Name, b.to, u.decl.Version, st.Processor(u.decl.Name).Editions[b.to].Cancelled)
+}
+
+// release lets the serving tasks go on that hold for an earlier control state than that of version.
+func (u *unit) release(version int64) {
+	for _, t := range u.tasks {
+		t.box.post(msgRelease{version})
+	}
 }
 
 // startFrozen begins the rebuild of a program whose Version changed (S-33).

@@ -100,9 +100,18 @@ func (g *global) run(ctx context.Context) {
 		if m == nil {
 			continue
 		}
-		if err := m.store.Close(true); err != nil {
-			g.log.Warn("close the copy of a table", "error", err)
+		g.close(m, true)
+	}
+}
+
+// close closes a copy that handlers may be inside of. One that hangs in a scan keeps it open until it returns.
+func (g *global) close(m *mirror, clean bool) {
+	if !g.w.inTime(func() {
+		if err := m.store.Close(clean); err != nil {
+			g.log.Warn("close the copy of a table", "topic", m.source.topic, "error", err)
 		}
+	}) {
+		g.log.Error("a handler that hangs keeps the copy of a table open", "topic", m.source.topic)
 	}
 }
 
@@ -254,9 +263,7 @@ func (g *global) swap(st *control.State) error {
 	if before != nil {
 		g.log.Info("the table is read from its new edition", "topic", topic)
 		before.drop(g.reader)
-		if err := before.store.Close(false); err != nil {
-			return fmt.Errorf("close the copy of table %s: %w", g.decl.Name, err)
-		}
+		g.close(before, false)
 	}
 	for _, past := range g.w.pastTopics(st, g.decl) {
 		if past == topic {

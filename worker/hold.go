@@ -12,6 +12,37 @@ func (t *task) say() {
 	}
 }
 
+// hold stops the taking of public records. What the task learned itself of a later control state counts more.
+func (t *task) hold(version int64) {
+	if t.holding && version <= t.holdVersion {
+		return
+	}
+	t.letGo()
+	t.holding, t.holdVersion = true, version
+	t.say()
+}
+
+// release lets the task go on, unless it knows of a later control state in which it holds.
+func (t *task) release(version int64) {
+	if !t.holding || version <= t.holdVersion {
+		return
+	}
+	t.letGo()
+	for _, in := range t.inputs {
+		if len(in.queue) == 0 {
+			t.passEmpty(in, in.read) // markers that came while it held
+		}
+	}
+}
+
+// letGo forgets that the task held, and what it said of it.
+func (t *task) letGo() {
+	t.holding, t.heldSaid, t.drained = false, false, false
+	t.shared.Lock()
+	t.shared.stopped = false
+	t.shared.Unlock()
+}
+
 // arrived tells whether a task that follows has taken all there is for it in its public inputs: somebody waits for its commit.
 func (t *task) arrived() bool {
 	if t.follow == nil {

@@ -196,6 +196,7 @@ func (l *lane) commit(ctx context.Context) {
 	l.timer.Stop()
 	l.collect(ctx)
 	if l.closed || len(l.given) == 0 {
+		l.pending = l.pending || len(l.given) > 0 // the gate was closed meanwhile
 		return
 	}
 	fs := l.given
@@ -232,7 +233,9 @@ func (l *lane) oneByOne(ctx context.Context, fs []*frozen) {
 			continue
 		}
 		l.aborts = abortsInARow // go on like this
-		f.task.aborts++
+		if blames(err) {
+			f.task.aborts++
+		}
 		l.failed(fs[i:i+1], err)
 		if l.closed || l.ctx.Err() != nil {
 			for _, rest := range fs[i+1:] {
@@ -405,6 +408,11 @@ func (l *lane) failed(fs []*frozen, err error) {
 		l.ed.unit.tell(unitFailed{fmt.Errorf("%s lane %d: another worker has this worker's id: %w", l.ed.group, l.index, err)})
 		return
 	}
+	if errors.Is(err, commitlog.ErrNotMember) {
+		l.closed = true // until the group has assigned anew, which may be while the epoch is renewed
+		l.pending = true
+		l.ed.unit.tell(membershipLost{})
+	}
 	if rerr := l.renew(ctx); rerr != nil {
 		l.closed = true
 		if ctx.Err() == nil {
@@ -412,13 +420,8 @@ func (l *lane) failed(fs []*frozen, err error) {
 		}
 		return
 	}
-	if !errors.Is(err, commitlog.ErrNotMember) && !errors.Is(err, commitlog.ErrUnavailable) && !errors.Is(err, commitlog.ErrStorage) {
-		l.aborts = max(l.aborts, min(l.aborts+1, abortsInARow))
-	}
-	if errors.Is(err, commitlog.ErrNotMember) {
-		l.closed = true // until the group has assigned anew
-		l.pending = true
-		l.ed.unit.tell(membershipLost{})
+	if blames(err) {
+		l.aborts = min(l.aborts+1, abortsInARow)
 	}
 	if errors.Is(err, commitlog.ErrStorage) {
 		l.storage++
@@ -437,6 +440,12 @@ func (l *lane) failed(fs []*frozen, err error) {
 		}
 		f.task.box.post(m)
 	}
+}
+
+// blames tells whether the failure of a commit may be the fault of what was in it: not that of a log that is away or cannot write,
+// and not the group's.
+func blames(err error) bool {
+	return !errors.Is(err, commitlog.ErrNotMember) && !errors.Is(err, commitlog.ErrUnavailable) && !errors.Is(err, commitlog.ErrStorage)
 }
 
 // storagePause is the first wait after a commit that the log could not store. After storageTries in a row the tasks that wrote

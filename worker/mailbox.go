@@ -30,9 +30,9 @@ func (m *mailbox) setPoke(poke func()) {
 func (m *mailbox) post(msg any) {
 	m.mu.Lock()
 	m.mu.queue = append(m.mu.queue, msg)
+	m.attention.Store(true) // with the lock: who sets a poke behind this one sees it
 	poke := m.mu.poke
 	m.mu.Unlock()
-	m.attention.Store(true)
 	select {
 	case m.wake <- struct{}{}:
 	default:
@@ -40,6 +40,17 @@ func (m *mailbox) post(msg any) {
 	if poke != nil {
 		poke()
 	}
+}
+
+// putBack puts messages in front of those that came since; the owner looks again before it waits.
+func (m *mailbox) putBack(list []any) {
+	if len(list) == 0 {
+		return
+	}
+	m.mu.Lock()
+	m.mu.queue = append(list, m.mu.queue...)
+	m.mu.Unlock()
+	m.late = true
 }
 
 // take empties the box.

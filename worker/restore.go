@@ -432,12 +432,7 @@ func (t *task) interrupted() error {
 			later = append(later, m)
 		}
 	}
-	t.box.mu.Lock()
-	t.box.mu.queue = append(later, t.box.mu.queue...)
-	t.box.mu.Unlock()
-	if len(later) > 0 {
-		t.box.late = true
-	}
+	t.box.putBack(later)
 	return err
 }
 

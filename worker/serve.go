@@ -152,7 +152,7 @@ func (u *unit) hear(ctx context.Context, m any) error {
 	case compared:
 		return u.compared(ctx, m)
 	case taskHung:
-		u.replace(m.task, m.hang)
+		u.replace(m.task, m.call, m.hang)
 	case taskEnded:
 		return u.taskEnded(ctx, m)
 	}
@@ -161,10 +161,15 @@ func (u *unit) hear(ctx context.Context, m any) error {
 
 // taskEnded hears of a task that is over though nobody stopped it.
 func (u *unit) taskEnded(ctx context.Context, m taskEnded) error {
+	ours := u.tasks[m.task.partition] == m.task || u.build != nil && u.build.tasks[m.task.partition] == m.task
 	if u.tasks[m.task.partition] == m.task {
 		delete(u.tasks, m.task.partition)
 	}
 	if m.err == nil || errors.Is(m.err, context.Canceled) {
+		return nil
+	}
+	if !ours { // the partition is another's, or the build is over: what did not work at its end concerns nobody any more
+		u.log.Warn("a task that was taken away ended with an error", "task", m.task.name(), "error", m.err)
 		return nil
 	}
 	if u.build != nil && m.task.ed == u.build.ed { // a build that fails leaves what serves alone (S-40)

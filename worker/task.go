@@ -139,8 +139,8 @@ type (
 		park   bool // something of this task was refused: stop it there
 	}
 	msgStop     struct{}                // finish: take no more records, then end when all is committed
-	msgHold     struct{ version int64 } // take no more from public inputs
-	msgRelease  struct{}                // of msgHold
+	msgHold     struct{ version int64 } // take no more from public inputs, says the control state of that version
+	msgRelease  struct{ version int64 } // of msgHold: nothing is to be held in the control state of that version
 	msgDrained  struct{ event control.Event }
 	msgPark     struct{ err error } // stop at the present place
 	msgContinue struct{}            // try a parked record again
@@ -191,6 +191,7 @@ func (t *task) main(resume error) {
 		err = nil
 	}
 	if t.abandoned.Load() {
+		t.leaveBehind()
 		return
 	}
 	t.finish(err)
@@ -319,26 +320,25 @@ func (t *task) idle(alarm <-chan time.Time) {
 
 // attend works off the mailbox. It returns true when the task is over.
 func (t *task) attend() (end bool, err error) {
-	for _, m := range t.box.take() {
+	messages := t.box.take()
+	for i, m := range messages {
 		switch m := m.(type) {
 		case msgFreeze:
 			t.answerFreeze()
 		case msgCommitted:
 			t.committed(m.f)
 		case msgReload:
+			if rest := messages[i+1:]; len(rest) > 0 {
+				t.box.putBack(rest)
+				t.box.attention.Store(true) // a stop among them ends the restore
+			}
 			return true, &reloadError{m}
 		case msgStop:
 			t.stopping = true
 		case msgHold:
-			if !t.holding {
-				t.holding, t.holdVersion = true, m.version
-				t.say()
-			}
+			t.hold(m.version)
 		case msgRelease:
-			t.holding, t.heldSaid, t.drained = false, false, false
-			t.shared.Lock()
-			t.shared.stopped = false
-			t.shared.Unlock()
+			t.release(m.version)
 		case msgDrained:
 			if !t.drained {
 				t.drained = true

@@ -64,6 +64,7 @@ type (
 	}
 	taskHung struct {
 		task *task
+		call uint64
 		hang *hang
 	}
 	memberEnded struct{ err error }
