@@ -26,5 +26,5 @@
 // every read returns that error.
 //
 // Limits: the copy lives in memory, or on disk, twice while editions change. On disk each partition that is followed is a
-// LevelDB with some 3 MiB of memory, 4 files and 5 goroutines; a commit above 64 MiB in one partition may show in parts.
+// LevelDB with three buffers of 1 MiB, about 4 files and 5 goroutines; a commit above 64 MiB in one partition may show in parts.
 package view
