@@ -18,13 +18,12 @@ func (jsonCodec[T]) Format() string { return "json" }
 
 // Fault finds types that no value of which can be written, before the first record does.
 func (jsonCodec[T]) Fault() error {
-	if t := reflect.TypeFor[T](); t != nil {
-		if at, bad := unwritable(t, ""); bad != nil {
-			if at == "" {
-				return fmt.Errorf("codec json: %v cannot be written", bad)
-			}
-			return fmt.Errorf("codec json: %v cannot be written: %s has type %v", t, at, bad)
+	t := reflect.TypeFor[T]()
+	if at, bad := unwritable(t, ""); bad != nil {
+		if at == "" {
+			return fmt.Errorf("codec json: %v cannot be written", bad)
 		}
+		return fmt.Errorf("codec json: %v cannot be written: %s has type %v", t, at, bad)
 	}
 	return nil
 }

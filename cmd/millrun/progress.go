@@ -41,9 +41,6 @@ func newMeter(w io.Writer, c clock.Clock, what string, total int64) *meter {
 		started: now, shown: now}
 }
 
-// resume starts the rate anew, after a pause, with done already behind it.
-func (m *meter) resume() { m.started, m.first = m.clock.Now(), m.done }
-
 // update tells that done of total is behind us. It never goes back.
 func (m *meter) update(done int64) {
 	m.done = max(m.done, done)

@@ -76,13 +76,6 @@ func (v *victim) kill() error {
 	return err
 }
 
-// stop asks the child to end in good order and waits until it is gone.
-func (v *victim) stop() {
-	// The answer does not matter: the caller is on its way out and has an error of its own.
-	_ = v.cmd.Process.Signal(syscall.SIGTERM)
-	_ = v.wait()
-}
-
 // wait returns when the child has ended; nil: with exit code 0.
 func (v *victim) wait() error {
 	v.lifeline.Close()

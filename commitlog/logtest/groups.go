@@ -35,33 +35,6 @@ func (k *kit) joinAlone(group string) commitlog.Member {
 	return j.Member
 }
 
-// joinTogether lets members join at the same time and gives their places; the leader's is first.
-func (k *kit) joinTogether(members ...commitlog.Member) []commitlog.Joined {
-	k.Helper()
-	type answer struct {
-		joined commitlog.Joined
-		err    error
-	}
-	answers := make(chan answer, len(members))
-	for _, m := range members {
-		go func() { // ends with the join; all are received below
-			j, err := k.Log.Join(k.ctx, k.request(m))
-			answers <- answer{j, err}
-		}()
-	}
-	var joined []commitlog.Joined
-	for range members {
-		a := <-answers
-		k.ok(a.err)
-		if a.joined.Leader {
-			joined = slices.Insert(joined, 0, a.joined)
-		} else {
-			joined = append(joined, a.joined)
-		}
-	}
-	return joined
-}
-
 // syncTogether hands each member its own ID as assignment.
 func (k *kit) syncTogether(joined []commitlog.Joined) {
 	k.Helper()

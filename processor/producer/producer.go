@@ -43,13 +43,13 @@ func (c Config) withDefaults() Config {
 func (c Config) validate() error {
 	var faults []error
 	if c.Linger < 0 {
-		faults = append(faults, fmt.Errorf("Linger is %v: want 0 or more", c.Linger))
+		faults = append(faults, fmt.Errorf("config: Linger is %v: want 0 or more", c.Linger))
 	}
 	if c.BufferBytes < 0 {
-		faults = append(faults, fmt.Errorf("BufferBytes is %d: want 0 or more", c.BufferBytes))
+		faults = append(faults, fmt.Errorf("config: BufferBytes is %d: want 0 or more", c.BufferBytes))
 	}
 	if c.Partitions < 0 {
-		faults = append(faults, fmt.Errorf("Partitions is %d: want 0 or more", c.Partitions))
+		faults = append(faults, fmt.Errorf("config: Partitions is %d: want 0 or more", c.Partitions))
 	}
 	return errors.Join(faults...)
 }

@@ -112,7 +112,7 @@ func TestWhatCannotBeSentIsRefused(t *testing.T) {
 		{nilStream, "the stream is nil"},
 		{internal, "stream x is internal"},
 		{codecs, "the key codec is nil"},
-		{config, "Linger is -1ns: want 0 or more\nBufferBytes is -1: want 0 or more\nPartitions is -1: want 0 or more"},
+		{config, "config: Linger is -1ns: want 0 or more\nconfig: BufferBytes is -1: want 0 or more\nconfig: Partitions is -1: want 0 or more"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
 			t.Errorf("got %v, want %q", c.err, c.want)

@@ -25,7 +25,7 @@ type card struct {
 type place struct{ dir, name string }
 
 var (
-	row       = regexp.MustCompile("^\\| (C-\\d\\d) \\| (.*?) \\|(.*?)\\|(.*?)\\|$")
+	row       = regexp.MustCompile(`^\| (C-\d\d) \| (.*?) \|(.*?)\|(.*?)\|$`)
 	directory = regexp.MustCompile("`([^`]+)`")
 	function  = regexp.MustCompile(`\bTest\w+`)
 )

@@ -34,6 +34,7 @@ func TestMisuseInAHandlerIsTheRecordsError(t *testing.T) {
 		{"reading a key of another partition", func(ctx processor.Context) error { counts.Get(ctx, "bob"); return nil },
 			`key "bob" of table clicks-per-user belongs to partition 2`},
 		{"panic", func(processor.Context) error { panic("over the edge") }, "panic at misuse_test.go:LINE: over the edge"},
+		//lint:ignore SA5000 the panic is what is tested
 		{"nil map", func(processor.Context) error { var m map[string]int; m["a"] = 1; return nil }, "panic at misuse_test.go:LINE: assignment to entry in nil map"},
 		{"nil pointer", func(processor.Context) error { var c *click; c.URL = ""; return nil }, "panic at misuse_test.go:LINE: runtime error: invalid memory address"},
 		{"panic in the standard library", func(processor.Context) error { _ = strings.Repeat("x", -1); return nil }, "panic at misuse_test.go:LINE: strings: negative Repeat count"},
@@ -75,6 +76,7 @@ func TestMisuseInAHandlerIsTheRecordsError(t *testing.T) {
 func TestAPanicShowsItsPlaceInEveryReport(t *testing.T) {
 	app := topology.MustNew("clicks", processor.New("careless", processor.On(clicks, func(processor.Context, string, click) error {
 		var seen map[string]bool
+		//lint:ignore SA5000 the panic is what is tested
 		seen["a"] = true
 		return nil
 	})))

@@ -133,7 +133,7 @@ func (s *Server) assignedCount(in *kmsg.CreateTopicsRequestTopic) (int, error) {
 // checkTopicName holds a name against Kafka's rules.
 func checkTopicName(name string) error {
 	if name == "" || len(name) > 249 || name == "." || name == ".." {
-		return fmt.Errorf("topic name %q: want 1 to 249 characters, and neither . nor ..", name)
+		return fmt.Errorf("topic name %q: want 1 to 249 characters, and not only one or two dots", name)
 	}
 	for _, c := range name {
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {

@@ -70,7 +70,6 @@ type story struct {
 	config   Config
 	now      time.Time
 	wake     time.Time
-	log      [][]byte // records since the beginning
 	fold     []func(*Machine)
 	asked    map[uint64]bool
 	ids      map[string]string // member id -> short name

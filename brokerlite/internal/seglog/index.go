@@ -70,17 +70,6 @@ func (x *index) end(i int) int64 {
 	return x.bytes
 }
 
-// abortedFrom is the smallest first offset of an aborted transaction, -1 if there is none.
-func (x *index) abortedFrom() int64 {
-	from := int64(-1)
-	for _, a := range x.aborted {
-		if from < 0 || a.First < from {
-			from = a.First
-		}
-	}
-	return from
-}
-
 // cut forgets what lies at or behind a position, where the next offset is next.
 func (x *index) cut(at, next int64) {
 	n := len(x.blocks)
