@@ -124,7 +124,7 @@ func (f *follower) run(ctx context.Context) {
 		err = fmt.Errorf("view: table %s: following has ended, what was read before can still be asked for: %w", f.table.Name, err)
 		f.config.Logger.Error("a view follows its table no more", "table", f.table.Name, "error", err)
 		f.publish(func() { f.mu.fault = err })
-	case err != nil:
+	default:
 		f.fail(fmt.Errorf("view: table %s: %w", f.table.Name, err))
 	}
 	<-ctx.Done()
