@@ -30,6 +30,17 @@ func TestSubscriptionHasFixedBytes(t *testing.T) {
 	}
 }
 
+// A later version adds fields at the end, so that workers of two versions share one group.
+func TestUserDataOfALaterVersionIsRead(t *testing.T) {
+	want := UserData{WorkerID: "w", Edition: 2, Warm: []int32{1, 300}}
+	later := append(appendUserData(nil, want), 0x05, 0xff)
+	later[0]++
+	u, err := readUserData(later)
+	if diff := cmp.Diff(want, u); diff != "" || err != nil {
+		t.Errorf("read %v\n%s", err, diff)
+	}
+}
+
 func TestAssignmentHasFixedBytes(t *testing.T) {
 	b := appendAssignment(nil, []string{"t", "u"}, []int32{3})
 	const want = "0001" + "00000002" + "000174" + "00000001" + "00000003" + "000175" + "00000001" + "00000003" + "ffffffff"
