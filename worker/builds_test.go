@@ -325,3 +325,36 @@ func TestAWorkerOfAnOlderVersionMakesWayForABuild(t *testing.T) {
 	}
 	b.sequencesOf("echo", 2, func(string) int { return 23 })
 }
+
+// A stop whose last commit fails: the task goes back to what is committed and ends there, at once.
+func TestAStopWhoseLastCommitFailsEndsAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("clicks", 1)
+	log := &rigged{Log: b.log}
+	var stopping, refused atomic.Bool
+	log.commit = func(ctx context.Context, tx *riggedTx, offsets []commitlog.GroupOffsets) ([]commitlog.Position, error) {
+		if stopping.Load() && !refused.Swap(true) {
+			return tx.refuse(ctx)
+		}
+		return tx.Transactor.Commit(ctx, offsets...)
+	}
+	entered, gate := make(chan struct{}, 8), make(chan struct{})
+	w, cancel, ended := b.startOn(log, gatedCount(entered, gate), one)
+	send(b, clicks, "a", 1)
+	b.settle(w)
+	send(b, clicks, "a", -1)
+	within(t, entered, "the handler")
+	stopping.Store(true)
+	cancel()
+	close(gate)
+	began := time.Now()
+	if err := within(t, ended, "the worker to end"); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	if !refused.Load() {
+		t.Error("no commit was refused: the test tested nothing")
+	}
+}

@@ -257,7 +257,7 @@ func firstError(a, b error) error {
 func (t *task) loop() error {
 	t.setPhase(t.runningPhase())
 	t.box.setPoke(t.reader.Wake)
-	if t.box.late {
+	if t.box.late || t.stopping { // a task that was to stop when its commit failed stops now
 		t.box.attention.Store(true)
 	}
 	defer t.box.setPoke(nil)
