@@ -95,3 +95,38 @@ func (b *bench) cancelAny(app *topology.Topology, name string) {
 		}
 	}
 }
+
+// C-15, S-37: the same, with a power cut at a random moment of each rebuild.
+func TestAPowerCutAtAnyMomentOfARebuildWithInternalStreamsRepeatsAndLosesNothing(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 9))
+	b := newBench(t)
+	b.createTopic("lines", 2)
+	app, lines := wordApp()
+	change := func(c *worker.Config) { c.Partitions, c.CommitEvery = 2, time.Duration(1+rnd.IntN(5))*time.Millisecond }
+	sent := map[string]int{}
+	for range 8 {
+		w, cancel, ended := b.start(app, change)
+		for range 1 + rnd.IntN(10) {
+			word := fmt.Sprint("w", rnd.IntN(6))
+			send(b, lines, struct{}{}, word)
+			sent[word]++
+		}
+		if rnd.IntN(2) == 0 {
+			b.settle(w)
+		}
+		b.ask(app, "wordcount", edition.RebuildConfig{})
+		<-time.After(time.Duration(rnd.IntN(60)) * time.Millisecond) // how far a build comes is left to chance
+		b.crash(ended, cancel)
+	}
+	w, _ := b.run(app, change)
+	b.settle(w)
+	got := read(b, app, counts)
+	for word, n := range sent {
+		if got[word] != int64(n) {
+			t.Errorf("seed %d: %s = %d, want %d", seed, word, got[word], n)
+		}
+	}
+	b.sequencesOf("echo", 2, func(key string) int { return sent[key] })
+}
