@@ -494,6 +494,9 @@ func (l *lane) renew(ctx context.Context) error {
 		case <-timer.C():
 		case f := <-l.requests:
 			f()
+		case f := <-l.answers: // a task must not wait for the log to come back: it may have to end
+			l.take(f)
+			l.hurry()
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
