@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/decl"
@@ -74,11 +73,11 @@ func (m *mirror) begin(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	reason, err := m.unfit(ctx, starts, ends)
+	keep, err := m.w.deleteRetention(ctx, m.source.topic)
 	if err != nil {
 		return err
 	}
-	if reason != "" {
+	if reason := m.store.Unfit(nil, state.Extents(starts, ends), keep); reason != "" {
 		m.w.moved.Add(1)
 		log.Warn("the copy of a table does not match its topic and is made anew", "table", m.decl.Name, "topic", m.source.topic, "reason", reason)
 		if err := m.store.Reject(reason); err != nil {
@@ -94,36 +93,6 @@ func (m *mirror) begin(ctx context.Context, log *slog.Logger) error {
 		m.ends[i].Store(ends[i].Offset)
 	}
 	return nil
-}
-
-// unfit tells why the store must not be followed up: it holds what the log does not, or missed what the log forgot.
-func (m *mirror) unfit(ctx context.Context, starts, ends []commitlog.Position) (string, error) {
-	mark, last := m.store.Mark(), m.store.Last()
-	behind := false
-	for i := range mark.Changelogs {
-		at, newest := mark.Changelogs[i].Next, int64(0)
-		if i < len(last.Changelogs) {
-			newest = last.Changelogs[i].Next
-		}
-		switch {
-		case max(at, newest) > ends[i].Offset:
-			return fmt.Sprintf("it is at %d of %v, which ends at %d", max(at, newest), m.parts[i], ends[i].Offset), nil
-		case at > 0 && at < starts[i].Offset:
-			return fmt.Sprintf("it is at %d of %v, which begins at %d", at, m.parts[i], starts[i].Offset), nil
-		}
-		behind = behind || at+1 < ends[i].Offset
-	}
-	if !behind || mark.Time <= 0 {
-		return "", nil
-	}
-	keep, err := m.w.deleteRetention(ctx, m.source.topic)
-	if err != nil {
-		return "", err
-	}
-	if age := m.w.config.Clock.Now().Sub(time.UnixMilli(mark.Time)); keep > 0 && age > keep/2 {
-		return fmt.Sprintf("it is %v old and the topic forgets deletions after %v", age.Round(time.Second), keep), nil
-	}
-	return "", nil
 }
 
 func (m *mirror) offsets(ctx context.Context, at commitlog.At) ([]commitlog.Position, error) {

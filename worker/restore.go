@@ -172,7 +172,7 @@ func (t *task) restore() (*journal.Position, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: starts of journal and changelogs: %w", t.name(), err)
 	}
-	if err := t.distrust(logs, starts, ends); err != nil {
+	if err := t.distrust(starts, ends); err != nil {
 		return nil, err
 	}
 	r := restoring{task: t, logs: logs, ends: ends, mark: t.store.Mark()}
@@ -200,31 +200,9 @@ func (t *task) restore() (*journal.Position, error) {
 }
 
 // distrust rejects a store that does not match its logs (S-12): it holds what the log does not have, or what the log forgot.
-func (t *task) distrust(logs []commitlog.Partition, starts, ends []commitlog.Position) error {
-	mark, last := t.store.Mark(), t.store.Last()
-	reason := ""
-	for i := range logs {
-		var at, newest state.Applied
-		if i == 0 {
-			at, newest = mark.Journal, last.Journal
-		} else if i-1 < len(mark.Changelogs) {
-			at = mark.Changelogs[i-1]
-			if i-1 < len(last.Changelogs) {
-				newest = last.Changelogs[i-1]
-			}
-		}
-		switch {
-		case max(at.Next, newest.Next) > ends[i].Offset:
-			reason = fmt.Sprintf("the store is at %d of %v, which ends at %d", max(at.Next, newest.Next), logs[i], ends[i].Offset)
-		case at.Next > 0 && at.Next < starts[i].Offset:
-			reason = fmt.Sprintf("the store is at %d of %v, which begins at %d", at.Next, logs[i], starts[i].Offset)
-		}
-	}
-	if keep := t.ed.deleteRetention / 2; reason == "" && keep > 0 && mark.Time > 0 {
-		if age := t.ed.unit.worker.config.Clock.Now().Sub(time.UnixMilli(mark.Time)); age > keep && behind(mark, ends) {
-			reason = fmt.Sprintf("the store is %v old and the changelogs forget deletions after %v", age.Round(time.Second), 2*keep)
-		}
-	}
+func (t *task) distrust(starts, ends []commitlog.Position) error {
+	logs := state.Extents(starts, ends)
+	reason := t.store.Unfit(&logs[0], logs[1:], t.ed.deleteRetention)
 	if reason == "" {
 		return nil
 	}
@@ -239,16 +217,6 @@ func (t *task) reject(reason string) error {
 	}
 	t.cache.Rollback()
 	return nil
-}
-
-// behind tells whether the changelogs hold more than the store; a marker at the end does not count.
-func behind(m state.Mark, ends []commitlog.Position) bool {
-	for i, a := range m.Changelogs {
-		if a.Next+1 < ends[i+1].Offset {
-			return true
-		}
-	}
-	return false
 }
 
 // restoring reads journal and changelogs of one task up to their ends.

@@ -102,8 +102,12 @@ func (e *edition) prepare(ctx context.Context, partitions int32) error {
 		if t.maxBytes, err = w.maxBytes(ctx, t.changelog); err != nil {
 			return err
 		}
-		if e.deleteRetention, err = w.deleteRetention(ctx, t.changelog); err != nil {
+		keep, err := w.deleteRetention(ctx, t.changelog)
+		if err != nil {
 			return err
+		}
+		if i == 0 || keep < e.deleteRetention { // the store is of all of them, and so as old as the most forgetful lets it be
+			e.deleteRetention = keep
 		}
 	}
 	for i := range e.outputs {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/state"
@@ -163,30 +162,6 @@ func (p *part) barrier() error {
 		return &storageError{fmt.Errorf("%v: %w", p.partition, err)}
 	}
 	return nil
-}
-
-// unfit tells why what the store holds must not be followed up (S-12); "" if it may be. keep is how long the topic remembers
-// deletions.
-func (p *part) unfit(start, end int64, keep time.Duration, now time.Time) string {
-	mark, last := p.store.Mark(), p.store.Last()
-	if len(mark.Changelogs) == 0 {
-		return ""
-	}
-	next, newest := mark.Changelogs[0].Next, mark.Changelogs[0].Next
-	if len(last.Changelogs) > 0 {
-		newest = max(newest, last.Changelogs[0].Next)
-	}
-	switch {
-	case newest > end:
-		return fmt.Sprintf("it is at %d of %v, which ends at %d", newest, p.partition, end)
-	case next < start:
-		return fmt.Sprintf("it is at %d of %v, which begins at %d", next, p.partition, start)
-	}
-	// A marker at the end deletes nothing.
-	if age := now.Sub(time.UnixMilli(mark.Time)); next+1 < end && mark.Time > 0 && age > keep/2 {
-		return fmt.Sprintf("it is %v old and %s forgets deletions after %v", age.Round(time.Second), p.partition.Topic, keep)
-	}
-	return ""
 }
 
 // errAnew says that a copy has to be filled anew.

@@ -125,7 +125,7 @@ func (f *follower) openPart(c *copies, o origin, i int) (*part, error) {
 		return nil, &storageError{err}
 	}
 	p := &part{store: store, partition: o.parts[i], target: o.ends[i].Offset, high: o.ends[i].Offset, applied: o.starts[i].Offset}
-	if why := p.unfit(o.starts[i].Offset, o.ends[i].Offset, o.keep, f.config.Clock.Now()); why != "" {
+	if why := store.Unfit(nil, state.Extents(o.starts[i:i+1], o.ends[i:i+1]), o.keep); why != "" {
 		if err := store.Reject(why); err != nil {
 			return nil, &storageError{err}
 		}
