@@ -1,6 +1,9 @@
 package state
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Scan calls yield for the entries whose sort form is in [from, to), in that order, until yield returns false; a nil bound is
 // open. It shows the table as of the call. key (in its log form) and value are valid in the call of yield, which may call Get
@@ -52,7 +55,14 @@ func (s *Store) Cursor(table int, from, to []byte) (*Cursor, error) {
 
 // Next moves to the next entry. It returns false at the end, and after a fault, which Close tells.
 func (w *Cursor) Next() bool {
-	if w.c == nil || w.err != nil || !w.c.next() {
+	if w.c == nil || w.err != nil {
+		return false
+	}
+	if w.s.users.closing.Load() {
+		w.err = ErrClosed
+		return false
+	}
+	if !w.c.next() {
 		return false
 	}
 	w.key = w.c.key()[prefixBytes:]
@@ -86,7 +96,9 @@ func (w *Cursor) Close() error {
 		err = w.err
 	}
 	if err != nil {
-		w.s.suspect(err)
+		if !errors.Is(err, ErrClosed) {
+			w.s.suspect(err)
+		}
 		err = fmt.Errorf("state: scan %s: %w", w.t.name, err)
 	}
 	w.s.users.leave()

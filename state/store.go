@@ -281,7 +281,8 @@ func (s *Store) forgetMarks() {
 	s.mu.at = s.config.Clock.Now()
 }
 
-// Close closes the store when those who use it are through (so not from within a Scan). clean: a barrier is taken first, so that
+// Close closes the store when those who use it are through (so not from within a Scan). A scan under way ends with ErrClosed at
+// its next entry. clean: a barrier is taken first, so that
 // the next Open has nothing to replay. What Restore holds without Commit is dropped either way. Later calls, the second Close
 // included, return ErrClosed.
 func (s *Store) Close(clean bool) error {

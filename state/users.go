@@ -1,10 +1,15 @@
 package state
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // users counts the calls inside a backend, so that it is closed under nobody: goleveldb must not be closed while an iterator
 // is open. A lock would not do, for a scan calls the user, who may call Get while a Close waits.
 type users struct {
+	// closing tells scans under way to end with their next entry: one of a large table must not keep a stop waiting.
+	closing atomic.Bool
 	mu struct {
 		sync.Mutex
 		inside int
@@ -42,6 +47,7 @@ func (u *users) close() bool {
 		return false
 	}
 	u.mu.closed = true
+	u.closing.Store(true)
 	var idle chan struct{}
 	if u.mu.inside > 0 {
 		idle = make(chan struct{})
@@ -58,5 +64,6 @@ func (u *users) close() bool {
 func (u *users) open() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.closing.Store(false)
 	u.mu.closed = false
 }

@@ -441,7 +441,8 @@ func (u *unit) finishBuilding(ctx context.Context) error {
 			continue
 		}
 		e := control.Event{Kind: control.Ready, Processor: u.decl.Name, Edition: b.to, Expects: b.version, Partition: p}
-		go u.compare(b, e, b.ed.tables, old, t) // ends with its answer to the inbox; the stores refuse once closed
+		tables := b.ed.tables
+		b.ed.barriers.Go(func() { u.compare(b, e, tables, old, t) }) // the edition's close waits; a store that closes ends it
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ type edition struct {
 
 	lanes    []*lane
 	stop     context.CancelFunc
-	barriers sync.WaitGroup
+	barriers sync.WaitGroup // what else runs for the edition: barriers, comparisons, closing copies
 
 	mu struct {
 		sync.Mutex

@@ -222,6 +222,9 @@ func (w *Worker) abandon(tasks []*task) {
 				over = true
 			}
 		}
+		if !t.busy.Load() && w.awaitQuiet(t) {
+			continue
+		}
 		select {
 		case <-t.done:
 		default:
@@ -231,6 +234,22 @@ func (w *Worker) abandon(tasks []*task) {
 		}
 	}
 }
+
+// awaitQuiet waits on for a task that is in no handler: it opens or closes its tables, which ends by itself.
+func (w *Worker) awaitQuiet(t *task) (ended bool) {
+	timer := w.config.Clock.NewTimer(quietPatience)
+	defer timer.Stop()
+	select {
+	case <-t.done:
+	case <-t.left:
+	case <-timer.C():
+		return false
+	}
+	return true
+}
+
+// quietPatience bounds that wait, should a disk not answer.
+const quietPatience = time.Minute
 
 // place says in which batch a task is, so that the watchdog can tell the record of a call without the task noting each one:
 // every record of a batch is one call.

@@ -105,6 +105,9 @@ func (w *Worker) choose() error {
 			faults = append(faults, fmt.Errorf("worker: Config.Only names processor %q, which application %s does not have", name, w.app.Name()))
 		}
 	}
+	if w.config.Only != nil && len(w.config.Only) == 0 {
+		faults = append(faults, errors.New("worker: Config.Only is an empty list, so nothing would run: leave it nil to run all processors"))
+	}
 	for _, p := range w.app.Processors() {
 		if w.config.Only != nil && !slices.Contains(w.config.Only, p.Name) {
 			continue
