@@ -2,7 +2,7 @@ package commitlog
 
 import "context"
 
-// Log is a connection to one log: embedded.Open or kafka.Open make one. Safe for concurrent use.
+// Log is a connection to one log: embedded.Open makes one; a driver for Kafka is to come. Safe for concurrent use.
 type Log interface {
 	Admin
 	Groups

@@ -10,7 +10,7 @@ import (
 type users struct {
 	// closing tells scans under way to end with their next entry: one of a large table must not keep a stop waiting.
 	closing atomic.Bool
-	mu struct {
+	mu      struct {
 		sync.Mutex
 		inside int
 		closed bool

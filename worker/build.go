@@ -91,7 +91,7 @@ func (u *unit) endBuild(ctx context.Context, version int64) error {
 	}
 	b.stop()
 	gone := b.revoke(nil)
-	u.worker.abandon(gone)
+	u.worker.abandon(gone, handlerGrace)
 	u.worker.forgetTasks(gone)
 	if b.ed != nil {
 		b.ed.close()

@@ -44,8 +44,8 @@ type Config struct {
 	Instance string
 	// SessionTimeout is the silence after which the group gives this worker's tasks to others. 0: 10 s.
 	SessionTimeout time.Duration
-	// MaxHandlerTime is how long a handler may take for one record before its context is cancelled and the task is parked.
-	// 0: 5 min.
+	// MaxHandlerTime is how long a handler may take for one record before its context is cancelled. If it still does not return,
+	// within as long again but at most 5 s, the task is parked at the record and the handler's goroutine is left behind. 0: 5 min.
 	MaxHandlerTime time.Duration
 	// MaxAhead is how far a record's event time may lie beyond the clock before it is the record's error. 0: 1 h; negative: no
 	// bound.

@@ -28,6 +28,7 @@ type edition struct {
 	sameCode  bool                   // as the edition it follows: decisions are repeated (S-26)
 	codeSince map[int32]control.Stop // by partition: decisions below are of other code, and not repeated
 	base      map[string][]int64
+	code      string // processor.Version of the program that built it
 	log       *slog.Logger
 
 	group           string

@@ -225,3 +225,14 @@ func (t *task) repeat(in *input, r *commitlog.Record, d *journal.Decision) {
 func position(in *input, r *commitlog.Record) string {
 	return commitlog.Position{Partition: in.part, Offset: r.Offset}.String()
 }
+
+// noticeMisuse stops the task when a Context was used between records: by a goroutine that outlived its handler. Within a
+// handler the record's own end notices it.
+func (t *task) noticeMisuse() {
+	if t.parked != nil {
+		return
+	}
+	if err := t.run.Misuse(); err != nil {
+		t.park(t.from, nil, &stopError{fmt.Errorf("of a record before this place: %w", err)})
+	}
+}

@@ -354,3 +354,27 @@ func TestAnotherPartitionerStopsTheTaskWhateverThePolicy(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A goroutine that outlives its handler and uses its Context is noticed without another record.
+func TestAContextUsedBetweenRecordsStopsTheTask(t *testing.T) {
+	b := newBench(t)
+	b.createTopic("clicks", 1)
+	go_, used := make(chan struct{}), make(chan struct{})
+	app := topology.MustNew("app", processor.New("counter",
+		processor.On(clicks, func(ctx processor.Context, key string, n int64) error {
+			go func() {
+				<-go_
+				counts.Put(ctx, key, n)
+				close(used)
+			}()
+			return nil
+		}), processor.Owns(counts)))
+	w, stop := b.run(app, one)
+	send(b, clicks, "k", 1)
+	b.settle(w)
+	close(go_)
+	<-used
+	if err := stop(); err == nil || !strings.Contains(err.Error(), "after its handler had returned") {
+		t.Errorf("Run: %v, want the misuse told", err)
+	}
+}

@@ -135,6 +135,10 @@ func (t *task) takeOver() error {
 	t.shared.stopped = stopped
 	t.shared.Unlock()
 	t.unparkNew = true // whatever the journal says of an earlier life: the next commit takes it back, unless it parks again
+	if t.commit > 0 && t.follow == nil {
+		t.touch() // soon: who reads the journal would else still take it for parked
+		t.lane.hurry()
+	}
 	if t.parkAfter != nil {
 		t.park(nil, nil, t.parkAfter)
 		t.parkAfter = nil

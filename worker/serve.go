@@ -214,7 +214,7 @@ func (u *unit) assigned(ctx context.Context, a member.Assignment) error {
 		}
 	}
 	revoked = append(revoked, u.build.revoke(owned)...)
-	u.worker.abandon(revoked)
+	u.worker.abandon(revoked, handlerGrace)
 	u.worker.forgetTasks(revoked)
 	u.serving.setMember(a.Member)
 	if err := u.checkKept(ctx); err != nil {
@@ -291,7 +291,7 @@ func (u *unit) lost() {
 	u.settle(false)
 	u.placed.Store(&placement{u.serving, u.owned})
 	all = append(all, u.build.revoke(nil)...)
-	u.worker.abandon(all)
+	u.worker.abandon(all, handlerGrace)
 	u.worker.forgetTasks(all)
 }
 
@@ -313,7 +313,7 @@ func (u *unit) stopAll(failed bool) error {
 	all = append(all, u.build.revoke(nil)...)
 	if failed {
 		u.stopLanes()
-		u.worker.abandon(all)
+		u.worker.abandon(all, handlerGrace)
 	} else {
 		for _, t := range all {
 			t.box.post(msgStop{})
@@ -347,7 +347,7 @@ func (u *unit) waitStopped(tasks []*task) error {
 				}
 			case unitFailed, memberEnded, membershipLost:
 				u.stopLanes()
-				u.worker.abandon(tasks)
+				u.worker.abandon(tasks, handlerGrace)
 			}
 		}
 	}
@@ -358,6 +358,8 @@ func (u *unit) waitStopped(tasks []*task) error {
 				waiting = false
 			case <-t.left:
 				waiting = false
+				faults = append(faults, fmt.Errorf("processor %s, partition %d: a handler did not return and was left behind; its record is handled again at the next start",
+					u.decl.Name, t.partition))
 			case <-u.inbox.wake:
 				hear()
 			case <-nudge.C():
@@ -368,7 +370,7 @@ func (u *unit) waitStopped(tasks []*task) error {
 			case <-patience.C():
 				u.log.Warn("the last commit takes too long: stopping without it")
 				u.stopLanes()
-				u.worker.abandon(tasks)
+				u.worker.abandon(tasks, stopGrace) // their contexts were cancelled long ago
 			}
 		}
 	}

@@ -285,6 +285,7 @@ func (t *task) loop() error {
 			if err := t.fetch(); err != nil {
 				return err
 			}
+			t.noticeMisuse()
 			continue
 		}
 		t.busy.Store(false)
@@ -320,6 +321,7 @@ func (t *task) idle(alarm <-chan time.Time) {
 
 // attend works off the mailbox. It returns true when the task is over.
 func (t *task) attend() (end bool, err error) {
+	t.noticeMisuse()
 	messages := t.box.take()
 	for i, m := range messages {
 		switch m := m.(type) {

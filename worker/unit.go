@@ -102,7 +102,7 @@ func (u *unit) run(ctx context.Context) error {
 		if err != nil {
 			return quietly(ctx, err)
 		}
-		u.log.Info("edition serves here", "edition", ed.number, "version", u.decl.Version)
+		u.log.Info("edition serves here", "edition", ed.number, "version", ed.code)
 		if err := u.serve(ctx, ed); err != nil && !errors.Is(err, errSwitched) {
 			return quietly(ctx, err)
 		} else if err != nil {
@@ -169,7 +169,7 @@ func (u *unit) choose(ctx context.Context) (*edition, error) {
 			continue
 		}
 		ed := newEdition(u, serving.Number, false)
-		ed.base = serving.Base
+		ed.base, ed.code = serving.Base, serving.Code
 		if !same {
 			// Nobody runs it any more, and what this program declares is not its shape: nothing is made or looked up for it.
 			ed.partitions = u.partitions

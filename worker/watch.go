@@ -200,15 +200,15 @@ const closePatience = time.Second
 
 var errGivenUp = errors.New("given up")
 
-// abandon ends tasks without a commit and waits for them, all together at most handlerGrace. One whose handler does not return
+// abandon ends tasks without a commit and waits for them, all together at most patience. One whose handler does not return
 // is left to itself: it can touch nothing any more.
-func (w *Worker) abandon(tasks []*task) {
+func (w *Worker) abandon(tasks []*task, patience time.Duration) {
 	for _, t := range tasks {
 		t.cancel()
 		t.run.Cancel(t.run.Call(), context.Canceled)
 		t.box.post(msgFail{context.Canceled})
 	}
-	grace := w.config.Clock.NewTimer(handlerGrace)
+	grace := w.config.Clock.NewTimer(patience)
 	defer grace.Stop()
 	over := false
 	for _, t := range tasks {

@@ -110,6 +110,9 @@ func line(ctx context.Context, repo string, args ...string) (string, error) {
 
 // Head gives the commit that a repository stands at.
 func Head(ctx context.Context, repo string) (string, error) {
+	if _, err := os.Stat(repo); err != nil {
+		return "", fmt.Errorf("repository: %w", err)
+	}
 	head, err := line(ctx, repo, "rev-parse", "--verify", "HEAD^{commit}")
 	if err != nil {
 		return "", fmt.Errorf("the repository %s has no commit to begin with: %w", repo, err)

@@ -62,7 +62,7 @@ func (f *follower) atLeast(ctx context.Context, positions []commitlog.Position) 
 		for _, p := range positions {
 			at := f.mu.tasks[task{f.mu.current.edition, p.Partition.Index}]
 			if next := at.position.Next(p.Partition.Topic); next <= p.Offset {
-				return fmt.Sprintf("%s has handled %v up to %d, and %d is waited for", f.owner.Name, p.Partition, max(next, 0), p.Offset)
+				return fmt.Sprintf("%s has handled %v below offset %d, and the record at %d is waited for", f.owner.Name, p.Partition, max(next, 0), p.Offset)
 			}
 		}
 		return ""

@@ -35,7 +35,7 @@ import (
 var (
 	ErrNoEdition = errors.New("edition: no worker has run this processor yet")
 	ErrBusy      = errors.New("edition: another build is under way")
-	ErrUnknown   = errors.New("edition: no such edition")
+	ErrUnknown   = errors.New("edition: not there, or not in that state")
 )
 
 // Editions speaks of one processor. It is not safe for concurrent use.
