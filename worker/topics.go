@@ -130,7 +130,7 @@ func (e *edition) prepare(ctx context.Context, partitions int32) error {
 		}
 	}
 	e.globals = w.startGlobals(e.decl.Globals)
-	tasks := int64(max(1, partitions)) * int64(1+len(e.decl.Reads)) // a copy counts as a task: it is a store too
+	tasks := int64(max(1, partitions)) * int64(1+len(e.decl.Reads)) * int64(len(w.units)) // a copy is a store too, and all processors share
 	e.writeBuffer = min(max(w.config.StateMemory/(5*tasks), 64<<10), 16<<20)
 	e.cacheBytes = max(w.config.StateMemory/(4*tasks), 256<<10)
 	return nil

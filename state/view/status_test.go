@@ -49,7 +49,7 @@ func TestALogThatIsAwayLeavesWhatWasRead(t *testing.T) {
 			short, cancel := context.WithTimeout(w.ctx, 20*time.Millisecond)
 			defer cancel()
 			_, _, err := v.Get(short, k, view.AtLeast(at(p, 12)))
-			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "up to 8, and 12 is waited for") ||
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "below offset 8, and the record at 12 is waited for") ||
 				!strings.Contains(err.Error(), "has not answered since") {
 				t.Errorf("AtLeast gives %v, want what it waits for and that the log is away", err)
 			}
