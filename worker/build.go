@@ -2,13 +2,11 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/clock"
 	"github.com/millrun/millrun/internal/control"
-	"github.com/millrun/millrun/state"
 )
 
 // build is a rebuild as this worker takes part in it. It belongs to the unit. The steps, each visible in the control topic so
@@ -201,96 +199,6 @@ func (b *build) stop() {
 	}
 }
 
-// stopServing asks the serving tasks to hold, and, when their internal streams have run dry, to say that they stopped.
-func (u *unit) stopServing(ctx context.Context) error {
-	b := u.build
-	for p, t := range u.tasks {
-		if _, held := b.state.Held[p]; !held {
-			t.box.post(msgHold{b.version})
-		}
-	}
-	if !u.serving.internalInputs() || !b.state.AllHeld(u.partitions) {
-		return nil
-	}
-	if at, err := u.dry(ctx, u.serving, b.state.Held); err != nil || at == nil {
-		return err
-	}
-	for p, t := range u.tasks {
-		if _, stopped := b.state.Stopped[p]; !stopped && t.sayOnce(b.asked) {
-			t.box.post(msgDrained{control.Event{Kind: control.Stopped, Processor: u.decl.Name, Edition: u.serving.number,
-				Expects: b.version, Partition: p, Next: b.state.Held[p].Next}})
-		}
-	}
-	return nil
-}
-
-// stopFrozen says for each owned partition where the serving edition stands: nobody runs it any more.
-func (u *unit) stopFrozen(ctx context.Context) error {
-	b := u.build
-	u.warnOfUndrained(ctx)
-	for p := range u.owned {
-		if _, said := b.state.Stopped[p]; said {
-			continue
-		}
-		next, err := u.frozenAt(ctx, p)
-		if err != nil {
-			return err
-		}
-		if _, err := u.write(ctx, control.Event{Kind: control.Stopped, Edition: u.serving.number, Partition: p, Next: next}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// warnOfUndrained tells about records in the serving edition's internal streams that its code never handled, because it was
-// killed and is gone: what they would have emitted is held back in the next edition, which handles its own copies.
-func (u *unit) warnOfUndrained(ctx context.Context) {
-	if !u.serving.internalInputs() || u.build.warned {
-		return
-	}
-	u.build.warned = true
-	if at, err := u.dry(ctx, u.serving, nil); err == nil && at == nil {
-		u.log.Warn("the serving edition was stopped with records left in its internal streams, and the program with its version is gone: what they would have emitted to public streams is not sent; its tables are built whole",
-			"edition", u.serving.number)
-	}
-}
-
-// frozenAt is the committed position of the serving edition in its public inputs, its base where it never committed.
-func (u *unit) frozenAt(ctx context.Context, partition int32) (map[string]int64, error) {
-	base, err := u.serving.baseOf(ctx, partition)
-	if err != nil {
-		return nil, err
-	}
-	offsets, err := u.committedOffsets(ctx, u.serving, partition)
-	if err != nil {
-		return nil, err
-	}
-	next := map[string]int64{}
-	for i, in := range u.serving.inputs {
-		switch {
-		case in.stream.Internal:
-		case offsets[i].Offset >= 0:
-			next[in.stream.Name] = offsets[i].Offset
-		default:
-			next[in.stream.Name] = base[in.stream.Name]
-		}
-	}
-	return next, nil
-}
-
-func (u *unit) committedOffsets(ctx context.Context, ed *edition, partition int32) ([]commitlog.Position, error) {
-	var parts []commitlog.Partition
-	for _, in := range ed.inputs {
-		parts = append(parts, commitlog.Partition{Topic: in.part.Topic, Index: partition})
-	}
-	got, err := u.worker.logc.FetchOffsets(ctx, ed.group, parts)
-	if err != nil {
-		return nil, fmt.Errorf("processor %s: committed offsets of %s: %w", u.decl.Name, ed.group, err)
-	}
-	return got, nil
-}
-
 func (e *edition) internalInputs() bool {
 	for _, in := range e.inputs {
 		if in.stream.Internal {
@@ -298,66 +206,6 @@ func (e *edition) internalInputs() bool {
 		}
 	}
 	return false
-}
-
-// dry tells whether an edition has handled its public inputs up to stops and all that its internal streams hold, in every
-// partition, whoever runs it (S-37). It gives the committed position of every input by partition, nil if it is not dry. With
-// the sources standing still, this stays true once it is. A task's tables may still lack what the log says is committed.
-//
-// All committed positions are read before the first end: ends only grow, so when each position had reached an end that was
-// read later, nothing was consumed and not committed, or emitted, in between. Partition by partition a record could slip
-// through behind the check.
-func (u *unit) dry(ctx context.Context, ed *edition, stops map[int32]control.Stop) (map[int32]map[string]int64, error) {
-	var internal []commitlog.Position // committed so far
-	found := map[int32]map[string]int64{}
-	for p := range u.partitions {
-		committed, err := u.committedOffsets(ctx, ed, p)
-		if err != nil {
-			return nil, err
-		}
-		base, err := ed.baseOf(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		found[p] = map[string]int64{}
-		for i, in := range ed.inputs {
-			at := committed[i]
-			if at.Offset < 0 {
-				at.Offset = base[in.stream.Name]
-			}
-			found[p][in.stream.Name] = at.Offset
-			if in.stream.Internal {
-				internal = append(internal, at)
-			} else if at.Offset < stops[p].Next[in.stream.Name] {
-				return nil, nil
-			}
-		}
-	}
-	if all, err := u.allAtEnd(ctx, internal); err != nil || !all {
-		return nil, err
-	}
-	return found, nil
-}
-
-// allAtEnd tells whether each position is the end of its partition.
-func (u *unit) allAtEnd(ctx context.Context, at []commitlog.Position) (bool, error) {
-	if len(at) == 0 {
-		return true, nil
-	}
-	parts := make([]commitlog.Partition, len(at))
-	for i := range at {
-		parts[i] = at[i].Partition
-	}
-	ends, err := u.worker.logc.Offsets(ctx, parts, commitlog.End, commitlog.ReadUncommitted)
-	if err != nil {
-		return false, fmt.Errorf("processor %s: ends of internal streams: %w", u.decl.Name, err)
-	}
-	for i := range at {
-		if at[i].Offset < ends[i].Offset {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // startBuilding starts the following tasks of the partitions that this worker owns.
@@ -447,73 +295,6 @@ func (u *unit) finishBuilding(ctx context.Context) error {
 	return nil
 }
 
-// differences kept per task; more are counted.
-const keepDifferences = 10
-
-// compare scans both editions of one partition (S-31) and answers with what the task is to say.
-func (u *unit) compare(b *build, e control.Event, tables []ownTable, old, next *task) {
-	next.shared.Lock()
-	e.Records, e.Fenced = next.shared.records, next.shared.fenced
-	store := next.shared.store
-	next.shared.Unlock()
-	var err error
-	if old != nil {
-		old.shared.Lock()
-		before := old.shared.store
-		old.shared.Unlock()
-		for i, t := range tables {
-			var n int64
-			if n, err = compareTable(before, store, i, t.decl.Name, &e); err != nil {
-				break
-			}
-			e.Entries += n
-		}
-	}
-	u.tell(compared{b, []control.Event{e}, err})
-}
-
-func compareTable(a, b *state.Store, table int, name string, e *control.Event) (int64, error) {
-	d, err := b.Digest(table)
-	if err != nil {
-		return 0, err
-	}
-	err = state.Diff(a, b, table, func(key, va, vb []byte) bool {
-		e.DifferN++
-		if len(e.Differ) < keepDifferences {
-			e.Differ = append(e.Differ, control.Difference{Table: name, Key: append([]byte(nil), key...), Old: clone(va), New: clone(vb)})
-		}
-		return true
-	})
-	return d.Entries, err
-}
-
-// clone keeps at most 1 KiB of a value, and nil apart from empty.
-func clone(b []byte) []byte {
-	if b == nil {
-		return nil
-	}
-	return append([]byte{}, b[:min(len(b), 1024)]...)
-}
-
-func (u *unit) compared(_ context.Context, m compared) error {
-	b := u.build
-	if b == nil || b != m.build {
-		return nil
-	}
-	for _, e := range m.events {
-		t := b.tasks[e.Partition]
-		switch {
-		case errors.Is(m.err, state.ErrClosed) || t == nil:
-			delete(b.comparing, t) // a task went away under the comparison: again when it is back
-		case m.err != nil:
-			return fmt.Errorf("processor %s, partition %d: compare editions: %w", u.decl.Name, e.Partition, m.err)
-		default:
-			t.box.post(msgDrained{e})
-		}
-	}
-	return nil
-}
-
 // decide ends a build that is ready everywhere.
 func (u *unit) decide(ctx context.Context) error {
 	b := u.build
@@ -528,18 +309,6 @@ func (u *unit) decide(ctx context.Context) error {
 		u.log.Info("edition takes over", "edition", b.to, "from", b.state.From)
 	}
 	return err
-}
-
-// differences says that n keys differ, and names the first.
-func differences(b *control.Build, n int64) string {
-	s := fmt.Sprintf("%d keys differ from edition %d", n, b.From)
-	if n == 1 {
-		s = fmt.Sprintf("1 key differs from edition %d", b.From)
-	}
-	if first, ok := b.FirstDifference(); ok {
-		s += fmt.Sprintf(", the first %v", first)
-	}
-	return s
 }
 
 // revoke takes the tasks of partitions that are not in owned out of the build; nil: all.

@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"runtime/debug"
 	"time"
@@ -85,9 +83,6 @@ func (t *task) finished(in *input, r *commitlog.Record) {
 	}
 }
 
-// chargeBytes is how far the open layer grows before the worker's budget hears of it.
-const chargeBytes = 256 << 10
-
 // passed moves the position over a record.
 func (t *task) passed(in *input, r *commitlog.Record) {
 	in.next = r.Offset + 1
@@ -166,64 +161,3 @@ func guardTime(s *decl.Stream, r *commitlog.Record) (ms int64, err error) {
 	}()
 	return s.EventTime(r.Value, r.Headers)
 }
-
-// The partitioner of each input is checked for its first records and then now and then (S-68).
-const (
-	checkFirst = 1000
-	checkEvery = 1000
-)
-
-// checkPartition checks that the key belongs to this partition by the stream's partitioner.
-func (t *task) checkPartition(in *input, key []byte) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{value: p, at: decl.PanicSite(), stack: debug.Stack()}
-		}
-	}()
-	in.seen++
-	if in.seen >= checkFirst {
-		in.checks = checkEvery
-	}
-	if in.stream.Unkeyed || key == nil {
-		return nil
-	}
-	n := t.ed.partitions
-	want := in.stream.Partitioner.Partition(key, n)
-	if want == t.partition {
-		return nil
-	}
-	if in.stream.Foreign {
-		t.counts.foreign++
-		return nil
-	}
-	return &stopError{fmt.Errorf("key %q of stream %s is in partition %d, but %s puts it into %d of %d: the producer uses another partitioner; say so with PartitionBy, or count such records with AllowForeignPartitions",
-		key, in.stream.Name, t.partition, in.stream.Partitioner.Name(), want, n)}
-}
-
-// panicError is a panic of user code.
-type panicError struct {
-	value any
-	at    decl.Site // in the user's program; empty: not there
-	stack []byte    // for the log
-}
-
-func (e *panicError) Error() string {
-	if e.at == "" {
-		return fmt.Sprintf("panic: %v", e.value)
-	}
-	return fmt.Sprintf("panic at %s: %v", e.at, e.value)
-}
-
-func (e *panicError) Unwrap() error {
-	err, _ := e.value.(error)
-	return err
-}
-
-// stopError stops the task whatever its error policy says: the fault is the program's or the producer's, not the record's.
-type stopError struct{ err error }
-
-func (e *stopError) Error() string { return e.err.Error() }
-
-func (e *stopError) Unwrap() error { return e.err }
-
-var errGoexit = errors.New("the handler ended its goroutine (runtime.Goexit)")

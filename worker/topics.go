@@ -53,30 +53,6 @@ func (u *unit) prepareTopics(ctx context.Context) error {
 	return u.checkWidth(ctx)
 }
 
-// checkWidth finds the number of tasks: that of the public inputs, which must agree (C-21).
-func (u *unit) checkWidth(ctx context.Context) error {
-	width, first := int32(0), ""
-	var faults []error
-	for _, in := range u.decl.Inputs {
-		if in.Stream.Internal {
-			continue
-		}
-		t, err := u.worker.topic(ctx, in.Stream.Name)
-		if err != nil {
-			return err
-		}
-		switch {
-		case width == 0:
-			width, first = t.Partitions, t.Name
-		case t.Partitions != width:
-			faults = append(faults, fmt.Errorf("processor %s reads %s with %d partitions and %s with %d: inputs of one processor need the same number; move one through an internal stream",
-				u.decl.Name, first, width, t.Name, t.Partitions))
-		}
-	}
-	u.partitions = width
-	return errors.Join(append(faults, u.checkReads(ctx, first, width)...)...)
-}
-
 // prepare makes what belongs to an edition and learns what its tasks need to know.
 func (e *edition) prepare(ctx context.Context, partitions int32) error {
 	w := e.unit.worker

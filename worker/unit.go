@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -190,20 +189,6 @@ func (u *unit) publicInputs() string {
 	return strings.Join(names, ", ")
 }
 
-// FingerprintError says that a program declares another shape under the same Version (S-32).
-type FingerprintError struct {
-	Processor, Version string
-	Differences        []string
-}
-
-func (e *FingerprintError) Error() string {
-	s := fmt.Sprintf("processor %s has Version %q, as the edition that serves, but declares something else:", e.Processor, e.Version)
-	for _, d := range e.Differences {
-		s += "\n  " + d
-	}
-	return s + "\nRaise processor.Version to rebuild it, or put the declaration back."
-}
-
 // create writes the first edition, with where its inputs begin: their start, or their end where StartAt says so (S-16).
 func (u *unit) create(ctx context.Context) error {
 	at := commitlog.Start
@@ -238,37 +223,6 @@ func (u *unit) create(ctx context.Context) error {
 	_, err = u.write(ctx, control.Event{Kind: control.Created, Edition: 1, Code: u.decl.Version,
 		Fingerprint: string(u.fingerprint), Partitions: u.partitions, Base: base, Topics: ids})
 	return err
-}
-
-// topicIDs gives the ids of the public inputs, in hex.
-func (u *unit) topicIDs(ctx context.Context) (map[string]string, error) {
-	ids := map[string]string{}
-	for _, in := range u.decl.Inputs {
-		if in.Stream.Internal {
-			continue
-		}
-		t, err := u.worker.topic(ctx, in.Stream.Name)
-		if err != nil {
-			return nil, err
-		}
-		ids[in.Stream.Name] = hex.EncodeToString(t.ID[:])
-	}
-	return ids, nil
-}
-
-// checkTopics refuses an input that was deleted and made anew: positions in the old one mean nothing there (C-42).
-func (u *unit) checkTopics(ctx context.Context, serving *control.Edition) error {
-	ids, err := u.topicIDs(ctx)
-	if err != nil {
-		return err
-	}
-	for stream, was := range serving.Topics {
-		if now, ok := ids[stream]; ok && now != was {
-			return fmt.Errorf("processor %s: its input %s is another topic than the one edition %d was built from (id %s, was %s): it was deleted and made anew; give the processor a new name to begin with the new topic",
-				u.decl.Name, stream, serving.Number, now, was)
-		}
-	}
-	return nil
 }
 
 // write appends a control event of this processor. It tells whether the event counted.

@@ -2,12 +2,9 @@ package worker
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -17,7 +14,6 @@ import (
 
 	"github.com/millrun/millrun/commitlog"
 	"github.com/millrun/millrun/internal/names"
-	"github.com/millrun/millrun/internal/vfs"
 	"github.com/millrun/millrun/state"
 	"github.com/millrun/millrun/topology"
 )
@@ -202,54 +198,6 @@ func (w *Worker) setID(id string) {
 	w.mu.Unlock()
 }
 
-func newID() string {
-	var b [6]byte
-	_, _ = rand.Read(b[:]) // never fails, says its documentation
-	return hex.EncodeToString(b[:])
-}
-
-// keepID reads the id in a file, or writes a new one there for ever.
-func keepID(fsys vfs.FS, name string) (string, error) {
-	f, err := fsys.Open(name)
-	if err == nil {
-		defer f.Close()
-		b := make([]byte, 12)
-		if _, err := f.ReadAt(b, 0); err == nil || errors.Is(err, io.EOF) {
-			if _, herr := hex.DecodeString(string(b)); herr == nil {
-				return string(b), nil
-			}
-		}
-		return "", fmt.Errorf("worker: %s does not hold the 12 digits of a worker id: delete it, and a new one is made", name)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("worker: read id: %w", err)
-	}
-	id := newID()
-	if err := writeID(fsys, name, id); err != nil {
-		return "", fmt.Errorf("worker: write id: %w", err)
-	}
-	return id, nil
-}
-
-func writeID(fsys vfs.FS, name, id string) error {
-	temp := name + ".new"
-	f, err := fsys.Create(temp)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt([]byte(id), 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = firstError(err, f.Close()); err != nil {
-		return err
-	}
-	if err := fsys.Rename(temp, name); err != nil {
-		return err
-	}
-	return fsys.SyncDir(path.Dir(name))
-}
-
 // stoppedTasks names the tasks that stand at a record that they could not handle.
 func (w *Worker) stoppedTasks() error {
 	var faults []error
@@ -317,14 +265,3 @@ func (w *Worker) committed(took time.Duration) {
 	w.commit.last = took
 	w.commit.Unlock()
 }
-
-// budget counts the uncommitted effects of all tasks (S-66). Tasks report now and then, so it may be exceeded by what each
-// gathers between two reports.
-type budget struct {
-	limit int64
-	used  atomic.Int64
-}
-
-func (b *budget) add(n int64) { b.used.Add(n) }
-func (b *budget) half() bool  { return b.used.Load() > b.limit/2 }
-func (b *budget) full() bool  { return b.used.Load() > b.limit }
